@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: MPL-2.0
+"""One process of a benchmark: one role of one case, on one library.
+
+No libzmq twin: libzmq's perf/ directory (local_thr, remote_thr, local_lat, ...) has a program per role; here they are
+methods in one file, so that every role runs the same lines on pyzmq and on libzmq_py. The library is imported by name,
+and nothing below asks which it is.
+
+Everything measured is printed on standard output as JSON, one object per line. A role that binds prints
+`{"endpoint": ...}` first. A role that sends stays until it reads a line (or the end) on standard input, because a peer
+that closes an ipc connection takes away what a back-pressured libzmq has not read yet.
+`run.py` starts the processes, reads what they print and lets them go; they can be run by hand as well:
+
+    python bench/worker.py --lib libzmq_py --role pull --bind tcp://127.0.0.1:5555 --count 100000
+    python bench/worker.py --lib zmq --role push --endpoint tcp://127.0.0.1:5555 --count 100000
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import itertools
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+SYNC = b"sync"
+"""What the publisher repeats until every subscriber has been reached; shorter than any measured message."""
+
+QUEUED_BYTES = 64 * 1024 * 1024
+"""The high-water mark stays at libzmq's 1000 messages until that many would be more than this."""
+
+CHUNK = 100
+"""Messages taken from one subscriber before the next one's turn: below the high-water mark, so nobody can stall."""
+
+LIMIT_MS = 30_000
+"""No single send or receive waits longer than this: a benchmark fails, it never hangs."""
+
+
+def say(**fields: Any) -> None:
+    """Print one line for the driver."""
+    print(json.dumps(fields), flush=True)
+
+
+def resident_kib() -> float:
+    """Return this process's resident memory in KiB, after a full collection."""
+    gc.collect()
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        pages = int(statm.read().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024
+
+
+def percentile(ordered: list[int], part: float) -> int:
+    """Return the value below which `part` (0 to 1) of the ordered samples lie."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+class Worker:
+    """The library under test, a context of it, and one method per role."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.zmq = importlib.import_module(args.lib)
+        self.ctx = self.zmq.Context()
+
+    def socket(self, type_name: str) -> Any:
+        """Make a socket that never waits for ever and never queues more than QUEUED_BYTES."""
+        sock = self.ctx.socket(getattr(self.zmq, type_name))
+        sock.rcvtimeo = sock.sndtimeo = sock.linger = LIMIT_MS
+        sock.hwm = max(16, min(1000, QUEUED_BYTES // max(1, self.args.size * self.args.parts)))
+        return sock
+
+    def bound(self, type_name: str) -> Any:
+        """Make a socket, bind it, and tell the driver where."""
+        sock = self.socket(type_name)
+        sock.bind(self.args.bind)
+        say(endpoint=sock.last_endpoint.decode())
+        return sock
+
+    def connected(self, type_name: str) -> Any:
+        """Make a socket connected to where the other role listens."""
+        sock = self.socket(type_name)
+        sock.connect(self.args.endpoint)
+        return sock
+
+    def finish(self, sockets: Iterable[Any], **results: Any) -> None:
+        """Close everything, then report: what is still in flight counts for nobody."""
+        for sock in sockets:
+            sock.close()
+        self.ctx.term()
+        if results:
+            say(**results)
+
+    # PUSH and PULL: throughput as the receiver sees it.
+
+    def push(self) -> None:
+        sock = self.connected("PUSH")
+        self._send_all(sock)
+        sys.stdin.readline()
+        self.finish([sock])
+
+    def pull(self) -> None:
+        sock = self.bound("PULL")
+        seconds = self._receive_all([sock])
+        self.finish([sock], **self._rate(seconds))
+
+    def push_pull_threads(self) -> None:
+        """Both ends in one process, a thread each: the only way to use inproc."""
+        pull = self.socket("PULL")
+        pull.bind(self.args.bind)
+        push = self.socket("PUSH")
+        push.connect(self.args.bind)
+        sender = threading.Thread(target=self._send_all, args=(push,), name="sender")
+        sender.start()
+        seconds = self._receive_all([pull])
+        sender.join()
+        self.finish([push, pull], **self._rate(seconds))
+
+    # PUB to many SUB: what all the subscribers together receive.
+
+    def pub(self) -> None:
+        sock = self.socket("PUB")
+        sock.setsockopt(self.zmq.XPUB_NODROP, 1)
+        sock.bind(self.args.bind)
+        say(endpoint=sock.last_endpoint.decode())
+        reached = threading.Event()
+
+        def wait_for_driver() -> None:
+            sys.stdin.readline()
+            reached.set()
+
+        threading.Thread(target=wait_for_driver, name="stdin", daemon=True).start()
+        self._sync_until(sock, reached)
+        self._send_all(sock)
+        sys.stdin.readline()
+        self.finish([sock])
+
+    def subs(self) -> None:
+        sockets = [self._subscriber(self.args.endpoint) for _ in range(self.args.peers)]
+        for sock in sockets:
+            sock.recv()
+        say(ready=True)
+        seconds = self._receive_all(sockets, first=[self._first_message(sock) for sock in sockets])
+        self.finish(sockets, **self._rate(seconds, self.args.peers))
+
+    def pub_subs_threads(self) -> None:
+        pub = self.socket("PUB")
+        pub.setsockopt(self.zmq.XPUB_NODROP, 1)
+        pub.bind(self.args.bind)
+        sockets = [self._subscriber(self.args.bind) for _ in range(self.args.peers)]
+        reached = threading.Event()
+
+        def publish() -> None:
+            self._sync_until(pub, reached)
+            self._send_all(pub)
+
+        sender = threading.Thread(target=publish, name="sender")
+        sender.start()
+        for sock in sockets:
+            sock.recv()
+        reached.set()
+        seconds = self._receive_all(sockets, first=[self._first_message(sock) for sock in sockets])
+        sender.join()
+        self.finish([pub, *sockets], **self._rate(seconds, self.args.peers))
+
+    def _subscriber(self, endpoint: str) -> Any:
+        sock = self.socket("SUB")
+        sock.setsockopt(self.zmq.SUBSCRIBE, b"")
+        sock.connect(endpoint)
+        return sock
+
+    def _sync_until(self, sock: Any, reached: threading.Event) -> None:
+        while not reached.wait(0.005):
+            sock.send(SYNC)
+
+    def _first_message(self, sock: Any) -> int:
+        """Skip the sync messages that are left over; return how many measured messages were taken (one)."""
+        while len(sock.recv()) == len(SYNC):
+            pass
+        return 1
+
+    # REQ and REP: the time of one round trip.
+
+    def rep(self) -> None:
+        sock = self.bound("REP")
+        self._echo(sock)
+        self.finish([sock])
+
+    def req(self) -> None:
+        sock = self.connected("REQ")
+        results = self._round_trips(sock)
+        self.finish([sock], **results)
+
+    def req_rep_threads(self) -> None:
+        rep = self.socket("REP")
+        rep.bind(self.args.bind)
+        echo = threading.Thread(target=self._echo, args=(rep,), name="echo")
+        echo.start()
+        req = self.socket("REQ")
+        req.connect(self.args.bind)
+        results = self._round_trips(req)
+        echo.join()
+        self.finish([req, rep], **results)
+
+    def _echo(self, sock: Any) -> None:
+        send, recv = sock.send, sock.recv
+        for _ in range(self.args.warmup + self.args.count):
+            send(recv())
+
+    def _round_trips(self, sock: Any) -> dict[str, float]:
+        send, recv, clock = sock.send, sock.recv, time.perf_counter_ns
+        body = bytes(self.args.size)
+        for _ in range(self.args.warmup):
+            send(body)
+            recv()
+        samples = []
+        started = clock()
+        for _ in range(self.args.count):
+            before = clock()
+            send(body)
+            recv()
+            samples.append(clock() - before)
+        seconds = (clock() - started) / 1e9
+        samples.sort()
+        return {
+            "seconds": seconds,
+            "rate": self.args.count / seconds,
+            "p50": percentile(samples, 0.50) / 1000,
+            "p99": percentile(samples, 0.99) / 1000,
+        }
+
+    # Many connections: how long they take and what they weigh. The first one is not counted; it starts the threads.
+
+    def many_server(self) -> None:
+        sock = self.bound("ROUTER")
+        sock.send_multipart(sock.recv_multipart())
+        before = resident_kib()
+        waiting = [sock.recv_multipart() for _ in range(self.args.peers)]
+        for message in waiting:
+            sock.send_multipart(message)
+        sock.recv_multipart()
+        weight = (resident_kib() - before) / self.args.peers
+        sys.stdin.readline()
+        self.finish([sock], server_kib=weight)
+
+    def many_clients(self) -> None:
+        warm = self.connected("DEALER")
+        warm.send(b"hello")
+        warm.recv()
+        before = resident_kib()
+        started = time.perf_counter()
+        sockets = [self.connected("DEALER") for _ in range(self.args.peers)]
+        for sock in sockets:
+            sock.send(b"hello")
+        for sock in sockets:
+            sock.recv()
+        seconds = time.perf_counter() - started
+        weight = (resident_kib() - before) / self.args.peers
+        warm.send(b"measure")
+        say(seconds=seconds, connect_ms=seconds * 1000, client_kib=weight)
+        sys.stdin.readline()
+        self.finish([warm, *sockets])
+
+    # The two loops every throughput case consists of.
+
+    def _send_all(self, sock: Any) -> None:
+        messages: list[Any] = [b"x" * size for size in self._sizes()]
+        send = sock.send
+        if self.args.parts > 1:
+            messages = [[body] * self.args.parts for body in messages]
+            send = sock.send_multipart
+        for message in itertools.islice(itertools.cycle(messages), self.args.warmup + self.args.count):
+            send(message)
+
+    def _sizes(self) -> list[int]:
+        """Return the sizes of the messages in turn: all alike, or between a fifth and nine fifths of `size`."""
+        size = self.args.size
+        return [size * (20 + 37 * index % 161) // 100 for index in range(64)] if self.args.mixed else [size]
+
+    def _receive_all(self, sockets: list[Any], first: list[int] | None = None) -> float:
+        """Drain every socket in turn; return the seconds from the last warm-up message to the last message."""
+        name = "recv_multipart" if self.args.parts > 1 else "recv"
+        receives: list[Callable[[], Any]] = [getattr(sock, name) for sock in sockets]
+        taken = first or [0] * len(sockets)
+        for receive, already in zip(receives, taken, strict=True):
+            for _ in range(min(CHUNK, self.args.warmup) - already):
+                receive()
+        self._drain(receives, self.args.warmup - min(CHUNK, self.args.warmup))
+        started = time.perf_counter()
+        self._drain(receives, self.args.count)
+        return time.perf_counter() - started
+
+    def _drain(self, receives: list[Callable[[], Any]], count: int) -> None:
+        if len(receives) == 1:
+            receive = receives[0]
+            for _ in range(count):
+                receive()
+            return
+        while count > 0:
+            now = min(CHUNK, count)
+            for receive in receives:
+                for _ in range(now):
+                    receive()
+            count -= now
+
+    def _rate(self, seconds: float, receivers: int = 1) -> dict[str, float]:
+        return {"seconds": seconds, "rate": self.args.count * receivers / seconds}
+
+
+def import_time(args: argparse.Namespace) -> None:
+    """Report how long the import takes in a fresh process, in milliseconds."""
+    started = time.perf_counter()
+    importlib.import_module(args.lib)
+    say(import_ms=(time.perf_counter() - started) * 1000)
+
+
+ROLES: dict[str, Callable[[Worker], None]] = {
+    "push": Worker.push,
+    "pull": Worker.pull,
+    "push-pull-threads": Worker.push_pull_threads,
+    "pub": Worker.pub,
+    "subs": Worker.subs,
+    "pub-subs-threads": Worker.pub_subs_threads,
+    "req": Worker.req,
+    "rep": Worker.rep,
+    "req-rep-threads": Worker.req_rep_threads,
+    "many-server": Worker.many_server,
+    "many-clients": Worker.many_clients,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lib", required=True, help="module to import as zmq: zmq, libzmq_py, ...")
+    parser.add_argument("--role", required=True, choices=[*ROLES, "import"])
+    parser.add_argument("--bind", default="tcp://127.0.0.1:*", help="where a binding role listens")
+    parser.add_argument("--endpoint", default="", help="where a connecting role goes")
+    parser.add_argument("--count", type=int, default=10_000, help="measured messages")
+    parser.add_argument("--warmup", type=int, default=1_000, help="messages before them")
+    parser.add_argument("--size", type=int, default=100, help="bytes in a frame")
+    parser.add_argument("--mixed", type=int, default=0, help="1: sizes vary around --size")
+    parser.add_argument("--parts", type=int, default=1, help="frames in a message")
+    parser.add_argument("--peers", type=int, default=10, help="subscribers, or connections")
+    args = parser.parse_args()
+    if args.role == "import":
+        import_time(args)
+    else:
+        ROLES[args.role](Worker(args))
+
+
+if __name__ == "__main__":
+    main()

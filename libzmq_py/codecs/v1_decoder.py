@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Frames of ZMTP 1.0: size (counting the flags), flags, body (RFC 13).
+
+Mirrors: src/v1_decoder.cpp, src/v1_decoder.hpp.
+Departs: see `decoder.py`.
+
+    size: one byte, or ff and eight bytes in network order; flags: 1 MORE
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from libzmq_py.codecs.decoder import LARGE, DecodeError, FrameCollector
+from libzmq_py.msg import MORE, Frame, Message, Msg
+
+_LONG: Final = struct.Struct(">Q")
+
+
+class V1Decoder:
+    """Sans-I/O; see `Decoder`. No hot path: peers that speak 1.0 are older than 2012."""
+
+    __slots__ = ("_collector", "_flags", "_limit", "_parts", "error", "has_commands")
+
+    def __init__(self, maxmsgsize: int) -> None:
+        """Refuse frames above `maxmsgsize` bytes by their header (-1: accept any size)."""
+        self._limit = maxmsgsize if maxmsgsize >= 0 else 2**63 - 1
+        self._collector = FrameCollector()
+        self._flags = 0
+        self._parts: list[Frame] = []
+        self.has_commands = False
+        self.error: DecodeError | None = None
+
+    def wanted(self) -> int:
+        """How many bytes the large frame being collected lacks, 0 if there is none."""
+        return self._collector.missing
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes for `next_frame`."""
+        self._collector.tail += data
+
+    def next_frame(self) -> Msg | None:
+        """One frame, the plain way."""
+        data = self._collector.tail
+        header = self._header(data, 0)
+        if header is None or header[2] > len(data):
+            return None
+        flags, start, end = header
+        self._collector.tail = data[end:]
+        return Msg(data[start:end], flags & MORE)
+
+    def _header(self, data: bytes, pos: int) -> tuple[int, int, int] | None:
+        """Flags, start and end of the body of the frame at `pos`; None if size and flags are not whole.
+
+        Raises:
+            DecodeError: size 0, or above the limit.
+        """
+        available = len(data) - pos
+        if available < 1:
+            return None
+        size, start = data[pos], pos + 1
+        if size == 0xFF:
+            if available < 9:
+                return None
+            size, start = _LONG.unpack_from(data, pos + 1)[0], pos + 9
+        if size == 0:
+            raise DecodeError("ZMTP 1.0 frame of size 0, which lacks its flags")
+        if size - 1 > self._limit:
+            raise DecodeError(f"frame of {size - 1} bytes is above the limit of {self._limit}")
+        if start >= len(data):
+            return None
+        return data[start], start + 1, start + size
+
+    def decode(self, data: bytes) -> list[Message]:
+        """All whole messages."""
+        out: list[Message] = []
+        if self.error is not None:
+            return out
+        collector = self._collector
+        if collector.missing:
+            body, data = collector.add(data)
+            if body is None:
+                return out
+            self._emit(self._flags, body, out)
+        else:
+            data = collector.tail + data
+            collector.tail = b""
+        pos = 0
+        while True:
+            try:
+                header = self._header(data, pos)
+            except DecodeError as error:
+                self.error = error
+                return out
+            if header is None:
+                break
+            flags, start, end = header
+            if end > len(data):
+                if end - len(data) > LARGE:
+                    collector.begin(data[start:], end - len(data))
+                    self._flags = flags
+                    return out
+                break
+            self._emit(flags, data[start:end], out)
+            pos = end
+        collector.tail = data[pos:]
+        return out
+
+    def _emit(self, flags: int, body: bytes, out: list[Message]) -> None:
+        self._parts.append(body)
+        if not flags & MORE:
+            out.append(tuple(self._parts) if len(self._parts) > 1 else body)
+            self._parts.clear()

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Where a thread finds the commands sent to its objects: many writers, one reader.
+
+Mirrors: src/mailbox.cpp, src/mailbox.hpp, src/i_mailbox.hpp.
+Departs: no writer lock on the path of a command, as `deque.append` is atomic.  libzmq's reader is passive (to be signalled) whenever it is not
+reading; ours only while it sleeps or is about to (`arm`), because a signal costs a system call and with it the GIL.
+A mailbox whose descriptor is watched from outside (ZMQ_FD, the reaper) stays armed between calls: `keep_armed`.
+
+States of the reader: *active* (it looks at `commands` before it does anything else) and *armed* (the token of
+`YPipe` lies down; the writer that takes it rings the signaler).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from libzmq_py.core.signaler import Signaler
+from libzmq_py.core.ypipe import YPipe
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    from libzmq_py.core.command import Command
+
+
+class Mailbox:
+    """`send` may be called by any thread, the rest by the reader's thread only."""
+
+    __slots__ = ("_asleep", "_cpipe", "_signaler", "_sync", "commands", "keep_armed")
+
+    def __init__(self) -> None:
+        """Open an empty mailbox.
+
+        Raises:
+            OSError: no file descriptor is left.
+        """
+        self._signaler = Signaler()
+        self._sync = threading.Lock()
+        self._cpipe: YPipe[Command] = YPipe()
+        self._asleep = self._cpipe.asleep
+        # Hot path: the reader's truth test of this deque is all that a send or recv pays for commands.
+        self.commands: deque[Command] = self._cpipe.queue
+        # True once somebody outside waits on `fd`: the reader then goes back to sleep after each look.
+        self.keep_armed = False
+
+    @property
+    def fd(self) -> int:
+        """The descriptor that becomes readable when a command arrives for an armed reader."""
+        return self._signaler.fd
+
+    def send(self, command: Command) -> None:
+        """Queue a command, and wake the reader if it sleeps."""
+        self.commands.append(command)
+        if self._asleep:
+            self._wake()
+
+    def _wake(self) -> None:
+        # The lock is for the end of the mailbox only: its reader may have processed our command and be closing.
+        with self._sync:
+            try:
+                self._asleep.pop()
+                self._ring()
+            except IndexError:
+                pass  # another writer took the token and rings
+            except BaseException:
+                # Ctrl-C in the main thread between the two steps: the token is taken, so the bell must ring.
+                self._ring()
+                raise
+
+    def _ring(self) -> None:
+        if self._signaler.fd >= 0:
+            self._signaler.send()
+
+    def arm(self) -> bool:
+        """Put the reader to sleep; False if a command waits after all (the reader must look before it waits)."""
+        if not self._asleep:
+            self._asleep.append(True)
+        return not self.commands
+
+    def disarm(self) -> None:
+        """The reader is awake again: take the token up, or silence the bell if a writer took it."""
+        try:
+            self._asleep.pop()
+        except IndexError:
+            self._signaler.drain()
+
+    def rearm(self) -> bool:
+        """As `arm`, for a watched mailbox: whatever rang before this moment is silenced first."""
+        self._signaler.drain()
+        return self.arm()
+
+    def recv(self, timeout: int) -> Command | None:
+        """The next command, or None after `timeout` milliseconds (0: do not wait, -1: for ever)."""
+        if self.commands:
+            return self.commands.popleft()
+        if timeout != 0:
+            self._wait(timeout)
+        if not self.commands and (not self.keep_armed or self.rearm()):
+            return None
+        return self.commands.popleft() if self.commands else None
+
+    def recv_nothing(self) -> None:
+        """Go back to sleep if nothing waits (of a watched mailbox); otherwise ring, so that the watcher looks."""
+        if not self.rearm():
+            self._wake()
+
+    def _wait(self, timeout: int) -> None:
+        deadline = time.monotonic() + timeout / 1000
+        while not self.commands:
+            remaining = timeout
+            if timeout > 0:
+                remaining = int((deadline - time.monotonic()) * 1000 + 0.999)
+                if remaining <= 0:
+                    return
+            try:
+                if self.arm():
+                    self._signaler.wait(remaining)
+            finally:
+                self.disarm()
+
+    def close(self) -> None:
+        """Free the descriptor; commands still queued are dropped."""
+        with self._sync:
+            self._signaler.close()
+        self.commands.clear()

@@ -1,0 +1,586 @@
+# SPDX-License-Identifier: MPL-2.0
+"""One end of a two-way pipe of messages between two objects, usually of two threads.
+
+Mirrors: src/pipe.cpp, src/pipe.hpp.
+Departs: an item is a whole message (see `msg.py`), so what libzmq calls an incomplete tail stays with the writer until
+the last frame comes (`write_part`, `rollback`).  `in_active` and `out_active` also say that the state allows reading
+and writing, which spares the hot path a second test.  Memory of the queues is the collector's business.
+
+States of an end (`_state`); every transition is made in this file:
+
+    ACTIVE ──terminate()──────────────▶ TERM_REQ_SENT1 ──pipe_term_ack──▶ (ack the peer) end
+      │  │                                   │
+      │  │                              pipe_term: ack
+      │  │                                   ▼
+      │  │                              TERM_REQ_SENT2 ──pipe_term_ack──▶ end
+      │  ├──pipe_term, delay────▶ WAITING_FOR_DELIMITER ──delimiter read, or terminate(no delay): ack──┐
+      │  ├──pipe_term, no delay: ack──────────────────────────────────────────────────────────────────┤
+      │  └──delimiter read──▶ DELIMITER_RECEIVED ──pipe_term: ack─────────────────────────────────────┤
+      │                            └──terminate()──▶ TERM_REQ_SENT1                                   ▼
+      └─────────────────────────────────────────────────────────────── TERM_ACK_SENT ──pipe_term_ack──▶ end
+
+Credits: the reader reports the total it has read every `lwm` messages; the writer stops when it is `hwm` messages
+ahead of the last report.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from libzmq_py.core.object import ZmqObject
+from libzmq_py.core.ypipe import YPipe
+from libzmq_py.core.ypipe_conflate import YPipeConflate
+from libzmq_py.msg import CREDENTIAL, DELIMITER, ROUTING_ID, Frame, Message, Msg
+
+if TYPE_CHECKING:
+    from libzmq_py.endpoint import EndpointUriPair
+
+_NO_LIMIT: Final = sys.maxsize
+
+
+class PipeEvents(Protocol):
+    """`i_pipe_events`: what a pipe tells the object that uses its end."""
+
+    def read_activated(self, pipe: Pipe) -> None:
+        """There is something to read again."""
+
+    def write_activated(self, pipe: Pipe) -> None:
+        """There is room to write again."""
+
+    def hiccuped(self, pipe: Pipe) -> None:
+        """The reader at the other end started anew."""
+
+    def pipe_terminated(self, pipe: Pipe) -> None:
+        """The end is gone; do not touch it any more."""
+
+
+class State(enum.Enum):
+    """Where an end is in its life; see the module docstring."""
+
+    ACTIVE = "active"
+    DELIMITER_RECEIVED = "delimiter_received"
+    WAITING_FOR_DELIMITER = "waiting_for_delimiter"
+    TERM_ACK_SENT = "term_ack_sent"
+    TERM_REQ_SENT1 = "term_req_sent1"
+    TERM_REQ_SENT2 = "term_req_sent2"
+
+
+class Pipe(ZmqObject):
+    """One end. Used by the thread of its `tid` only; the other end is reached by commands and the two queues."""
+
+    __slots__ = (
+        "__weakref__",
+        "_credit_at",
+        "_delay",
+        "_hwm",
+        "_in_active",
+        "_in_asleep",
+        "_in_hwm_boost",
+        "_in_pipe",
+        "_in_queue",
+        "_lwm",
+        "_msgs_read",
+        "_msgs_written",
+        "_out_active",
+        "_out_asleep",
+        "_out_hwm_boost",
+        "_out_parts",
+        "_out_pipe",
+        "_out_queue",
+        "_own_hwms",
+        "_peer",
+        "_peers_msgs_read",
+        "_sink",
+        "_state",
+        "_write_limit",
+        "disconnect_msg",
+        "endpoint_pair",
+        "metadata",
+        "router_socket_routing_id",
+        "server_socket_routing_id",
+    )
+
+    def __init__(
+        self, parent: ZmqObject, in_pipe: YPipe[Message], out_pipe: YPipe[Message], inhwm: int, outhwm: int
+    ) -> None:
+        """An end in the thread of `parent`; `inhwm` and `outhwm` in messages, 0: no limit. See `pipepair`."""
+        super().__init__(parent.ctx, parent.tid)
+        self._attach_in(in_pipe)
+        self._attach_out(out_pipe)
+        self._in_active = True
+        self._out_active = True
+        self._msgs_read = 0
+        self._msgs_written = 0
+        self._peers_msgs_read = 0
+        self._in_hwm_boost = -1
+        self._out_hwm_boost = -1
+        self._own_hwms = (inhwm, outhwm)
+        self._set_limits(inhwm, outhwm)
+        self._out_parts: list[Frame] = []
+        self._peer: Pipe | None = None
+        self._sink: PipeEvents | None = None
+        self._state = State.ACTIVE
+        # False: a pipe_term from the peer is acknowledged at once, without reading what is left.
+        self._delay = True
+        self.router_socket_routing_id = b""
+        self.server_socket_routing_id = 0
+        self.endpoint_pair: EndpointUriPair | None = None
+        self.disconnect_msg = b""
+        # Properties of the connection behind this end (Socket-Type, Peer-Address ...); None for inproc.
+        self.metadata: Mapping[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Pipe {self._state.value} tid {self.tid} read {self._msgs_read} written {self._msgs_written}>"
+
+    def _attach_in(self, in_pipe: YPipe[Message]) -> None:
+        self._in_pipe: YPipe[Message] | None = in_pipe
+        self._in_queue = in_pipe.queue
+        self._in_asleep = in_pipe.asleep
+
+    def _attach_out(self, out_pipe: YPipe[Message]) -> None:
+        self._out_pipe: YPipe[Message] | None = out_pipe
+        self._out_queue = out_pipe.queue
+        self._out_asleep = out_pipe.asleep
+
+    def set_peer(self, peer: Pipe) -> None:
+        """Join the two ends; once."""
+        self._peer = peer
+
+    def set_event_sink(self, sink: PipeEvents) -> None:
+        """Name the object to be told of events."""
+        self._sink = sink
+
+    def set_tid(self, tid: int) -> None:
+        """Move a pipe end that nobody uses yet to another thread (inproc connect before bind)."""
+        self.tid = tid
+
+    @property
+    def is_active(self) -> bool:
+        """True until the end of this end begins."""
+        return self._state is State.ACTIVE
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def check_read(self) -> bool:
+        """True if `read` will give a message; False has put this end to sleep until `read_activated`."""
+        if not self._in_active or not (self._in_queue or self._look_again()):
+            return False
+        if self._in_queue[0] is DELIMITER:
+            self._in_queue.popleft()
+            self._process_delimiter()
+            return False
+        return True
+
+    def read(self) -> Message | None:
+        """The next message, or None.
+
+        Hot path: one try instead of a test and a call; counts compare with the next credit instead of taking a
+        modulo; what is neither bytes nor a tuple leaves for `_read_special`.
+        """
+        if not self._in_active:
+            return None
+        try:
+            msg = self._in_queue.popleft()
+        except IndexError:
+            if not self._look_again():
+                return None
+            msg = self._in_queue.popleft()
+        if type(msg) is Msg:
+            return self._read_special(msg)
+        n = self._msgs_read = self._msgs_read + 1
+        if n == self._credit_at:
+            self._send_credit()
+        return msg
+
+    def _read_special(self, msg: Msg) -> Message | None:
+        if msg is DELIMITER:
+            self._process_delimiter()
+            return None
+        if msg.flags & CREDENTIAL:
+            return self.read()
+        if not msg.flags & ROUTING_ID:
+            self._count_read(1)
+        return msg
+
+    def read_batch(self, limit: int) -> list[Message]:
+        """Up to `limit` messages; an empty list has put this end to sleep.
+
+        Hot path: the I/O thread's `read`. A delimiter is always the last item, so one look finds it.
+        """
+        if not self.check_read():
+            return []
+        queue = self._in_queue
+        popleft = queue.popleft
+        # Only this thread pops and the writer only appends: so many items are there.
+        batch = [popleft() for _ in range(min(len(queue), limit))]
+        if batch[-1] is DELIMITER:
+            batch.pop()
+            self._count_read(len(batch))
+            self._process_delimiter()
+        else:
+            self._count_read(len(batch))
+        return batch
+
+    def _count_read(self, count: int) -> None:
+        self._msgs_read += count
+        if self._msgs_read >= self._credit_at:
+            self._send_credit()
+
+    def _send_credit(self) -> None:
+        if self._peer is not None:
+            self._credit_at = self._msgs_read - self._msgs_read % self._lwm + self._lwm
+            self.send_activate_write(self._peer, self._msgs_read)
+
+    def _look_again(self) -> bool:
+        """The queue looked empty: go to sleep, unless the writer was quicker. The protocol stands in `YPipe`."""
+        in_pipe = self._in_pipe
+        if in_pipe is None or not in_pipe.check_read():
+            self._in_active = False
+            return False
+        return True
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def check_write(self) -> bool:
+        """True if a message may be written; False if this end is full (until `write_activated`) or ending."""
+        if not self._out_active:
+            return False
+        if self._msgs_written >= self._write_limit:
+            self._out_active = False
+            return False
+        return True
+
+    def check_hwm(self) -> bool:
+        """True if there is room, without the side effect of `check_write`."""
+        return self._msgs_written < self._write_limit
+
+    def write(self, msg: Message) -> bool:
+        """Queue a whole message, to be seen by the reader at once and to wake it at `flush`; False if full."""
+        if not self.check_write():
+            return False
+        if type(msg) is not Msg or not msg.flags & ROUTING_ID:
+            self._msgs_written += 1
+        self._out_queue.append(msg)
+        return True
+
+    def send(self, msg: Message) -> bool:
+        """`write` and `flush` of a user's message in one.
+
+        Hot path: called once per message and pipe, so both are written out here.
+        """
+        if not self._out_active:
+            return False
+        n = self._msgs_written
+        if n >= self._write_limit:
+            self._out_active = False
+            return False
+        self._msgs_written = n + 1
+        self._out_queue.append(msg)
+        if self._out_asleep:
+            self.flush()
+        return True
+
+    def write_part(self, frame: Frame, more: bool) -> bool:
+        """One frame of a message: it is admitted or refused at its first frame and visible after its last."""
+        parts = self._out_parts
+        if not parts and not self.check_write():
+            return False
+        if parts and not self._out_active:
+            return False  # the pipe began to end in the middle of a message
+        parts.append(frame)
+        if more:
+            return True
+        self._out_parts = []
+        # Room was found at the first frame: a message that was begun is not cut by the limit.
+        self._msgs_written += 1
+        self._out_queue.append(tuple(parts) if len(parts) > 1 else frame)  # type: ignore[arg-type]
+        return True
+
+    def write_batch(self, msgs: list[Message]) -> int:
+        """Queue as many whole messages as there is room for; how many that was (I/O thread)."""
+        if not self._out_active:
+            return 0
+        room = self._write_limit - self._msgs_written
+        count = len(msgs)
+        if count > room:
+            count = max(room, 0)
+            self._out_active = False
+            msgs = msgs[:count]
+        self._msgs_written += count
+        self._out_queue.extend(msgs)
+        return count
+
+    def rollback(self) -> None:
+        """Forget the frames of a message that was not finished."""
+        self._out_parts.clear()
+
+    def flush(self) -> None:
+        """Wake the reader if it sleeps."""
+        asleep, peer = self._out_asleep, self._peer
+        if not asleep or peer is None:
+            return
+        try:
+            asleep.pop()
+            self.send_activate_read(peer)
+        except IndexError:
+            pass  # the reader looked again and took its token up
+        except BaseException:
+            # Ctrl-C in the main thread between the two steps: the token is taken, so the reader must be woken.
+            self.send_activate_read(peer)
+            raise
+
+    # -- commands from the other end ----------------------------------------------------------------------------
+
+    def process_activate_read(self) -> None:
+        """There is something to read."""
+        if not self._in_active and self._state in (State.ACTIVE, State.WAITING_FOR_DELIMITER):
+            self._in_active = True
+            if self._sink is not None:
+                self._sink.read_activated(self)
+
+    def process_activate_write(self, msgs_read: int) -> None:
+        """The reader has read `msgs_read` messages since the pipe began (a total, not a difference)."""
+        self._peers_msgs_read = msgs_read
+        self._update_write_limit()
+        self._reopen()
+
+    def _reopen(self) -> None:
+        if not self._out_active and self._state is State.ACTIVE:
+            self._out_active = True
+            if self._sink is not None:
+                self._sink.write_activated(self)
+
+    def hiccup(self) -> None:
+        """Start reading anew from an empty queue (reader): what was written and not read is dropped by the writer."""
+        if self._state is not State.ACTIVE or self._peer is None:
+            return
+        self._attach_in(type(self._in_pipe)() if self._in_pipe is not None else YPipe())
+        self._in_active = True
+        assert self._in_pipe is not None
+        self.send_hiccup(self._peer, self._in_pipe)
+
+    def process_hiccup(self, pipe: YPipe[Message]) -> None:
+        """The reader started anew (writer)."""
+        old = self._out_queue
+        self._msgs_written -= sum(1 for msg in old if msg is not DELIMITER)
+        old.clear()
+        self._attach_out(pipe)
+        self._out_active = True
+        if self._state is State.ACTIVE and self._sink is not None:
+            self._sink.hiccuped(self)
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def set_nodelay(self) -> None:
+        """Acknowledge the end at once when the peer asks for it, without reading what is left."""
+        self._delay = False
+
+    def terminate(self, delay: bool) -> None:
+        """Begin the end; with `delay`, what the peer has sent may be read first."""
+        self._delay = delay
+        state = self._state
+        if state in (State.TERM_REQ_SENT1, State.TERM_REQ_SENT2, State.TERM_ACK_SENT):
+            return
+        if state in (State.ACTIVE, State.DELIMITER_RECEIVED):
+            self._set_state(State.TERM_REQ_SENT1)
+            if self._peer is not None:
+                self.send_pipe_term(self._peer)
+        elif not delay:  # WAITING_FOR_DELIMITER
+            self.rollback()
+            self._acknowledge()
+        # In WAITING_FOR_DELIMITER with delay the reader goes on until it meets the delimiter.
+        self._out_active = False
+        if self._out_pipe is not None:
+            self.rollback()
+            # The high-water mark does not hold for the delimiter.
+            self._out_queue.append(DELIMITER)
+            self.flush()
+
+    def process_pipe_term(self) -> None:
+        """The peer begins the end."""
+        state = self._state
+        self._out_active = False
+        if state is State.ACTIVE:
+            if self._delay:
+                self._set_state(State.WAITING_FOR_DELIMITER)
+            else:
+                self._acknowledge()
+        elif state is State.DELIMITER_RECEIVED:
+            self._acknowledge()
+        elif state is State.TERM_REQ_SENT1:
+            self._out_pipe = None
+            self._set_state(State.TERM_REQ_SENT2)
+            if self._peer is not None:
+                self.send_pipe_term_ack(self._peer)
+        else:
+            raise AssertionError(f"pipe_term in state {state.value}")
+
+    def _process_delimiter(self) -> None:
+        if self._state is State.ACTIVE:
+            self._set_state(State.DELIMITER_RECEIVED)
+        else:  # WAITING_FOR_DELIMITER: reading is possible in no other state
+            self.rollback()
+            self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        self._out_pipe = None
+        self._set_state(State.TERM_ACK_SENT)
+        if self._peer is not None:
+            self.send_pipe_term_ack(self._peer)
+
+    def process_pipe_term_ack(self) -> None:
+        """The peer agrees: nothing more will come from it."""
+        if self._sink is not None:
+            self._sink.pipe_terminated(self)
+        if self._state is State.TERM_REQ_SENT1 and self._peer is not None:
+            self._out_pipe = None
+            self.send_pipe_term_ack(self._peer)
+        elif self._state not in (State.TERM_ACK_SENT, State.TERM_REQ_SENT2):
+            raise AssertionError(f"pipe_term_ack in state {self._state.value}")
+        # Each end frees its inbound queue only; the references between the two ends are what the collector needs gone.
+        self._in_pipe = None
+        self._in_queue.clear()
+        self._in_active = self._out_active = False
+        self._sink = None
+        self._peer = None
+
+    def _set_state(self, state: State) -> None:
+        self._state = state
+        if state is not State.ACTIVE:
+            self._out_active = False
+            if state is not State.WAITING_FOR_DELIMITER:
+                self._in_active = False
+
+    # -- high-water marks ---------------------------------------------------------------------------------------
+
+    def _set_limits(self, inhwm: int, outhwm: int) -> None:
+        self._lwm = (inhwm + 1) // 2  # 0 means: no limit, hence no credits
+        self._credit_at = self._msgs_read - self._msgs_read % self._lwm + self._lwm if self._lwm else _NO_LIMIT
+        self._hwm = outhwm
+        self._update_write_limit()
+
+    def _update_write_limit(self) -> None:
+        self._write_limit = self._peers_msgs_read + self._hwm if self._hwm > 0 else _NO_LIMIT
+
+    def set_hwms_boost(self, inhwmboost: int, outhwmboost: int) -> None:
+        """What the other socket of an inproc pipe adds to the limits (0: the other side has no limit)."""
+        self._in_hwm_boost = inhwmboost
+        self._out_hwm_boost = outhwmboost
+        self.set_hwms(*self._own_hwms)
+
+    def set_hwms(self, inhwm: int, outhwm: int) -> None:
+        """New limits of the own socket, in messages, 0 or less: no limit."""
+        self._own_hwms = (inhwm, outhwm)
+        in_sum = inhwm + max(self._in_hwm_boost, 0)
+        out_sum = outhwm + max(self._out_hwm_boost, 0)
+        if inhwm <= 0 or self._in_hwm_boost == 0:
+            in_sum = 0
+        if outhwm <= 0 or self._out_hwm_boost == 0:
+            out_sum = 0
+        self._set_limits(in_sum, out_sum)
+        if self.check_hwm():
+            self._reopen()
+
+    def send_hwms_to_peer(self, inhwm: int, outhwm: int) -> None:
+        """Tell the other end what this socket's limits are to it now."""
+        if self._state is State.ACTIVE and self._peer is not None:
+            self.send_pipe_hwm(self._peer, inhwm, outhwm, self._in_hwm_boost >= 0)
+
+    def process_pipe_hwm(self, inhwm: int, outhwm: int, boost: bool) -> None:
+        """New limits, set at the other end.
+
+        Departs: over inproc they are what the other socket adds to ours, so they replace the boost. libzmq takes them
+        for our own and adds the old boost, which sums new and old values of the same socket.
+        """
+        if boost:
+            self.set_hwms_boost(inhwm, outhwm)
+        else:
+            self.set_hwms(inhwm, outhwm)
+
+    # -- counts for the monitor ---------------------------------------------------------------------------------
+
+    def send_stats_to_peer(self, socket: Any) -> None:
+        """Ask for a PIPES_STATS event."""
+        if self._state is State.ACTIVE and self._peer is not None:
+            self.send_pipe_peer_stats(
+                self._peer, self._msgs_written - self._peers_msgs_read, socket, self.endpoint_pair
+            )
+
+    def process_pipe_peer_stats(self, queue_count: int, socket: Any, endpoint_pair: Any) -> None:
+        """Add the own count."""
+        self.send_pipe_stats_publish(socket, queue_count, self._msgs_written - self._peers_msgs_read, endpoint_pair)
+
+    # -- out-of-band messages -----------------------------------------------------------------------------------
+
+    def send_disconnect_msg(self) -> None:
+        """Write the message that tells the peer's user of the end (ZMQ_DISCONNECT_MSG). The limit does not hold."""
+        if self.disconnect_msg and self._out_pipe is not None:
+            self.rollback()
+            self._out_queue.append(self.disconnect_msg)
+            self.flush()
+
+    def send_hiccup_msg(self, hiccup_msg: bytes) -> None:
+        """Write the message that tells the peer's user of a lost connection (ZMQ_HICCUP_MSG)."""
+        if hiccup_msg and self._out_pipe is not None:
+            self._out_queue.append(hiccup_msg)
+            self.flush()
+
+    def set_peer_metadata(self, metadata: Mapping[str, str] | None) -> None:
+        """Name the properties of the connection behind this end, for the reader at the other."""
+        if self._peer is not None:
+            self._peer.metadata = metadata
+
+    def write_oob(self, msg: Msg) -> None:
+        """Write an item that does not count as a message (a routing id)."""
+        if self._out_pipe is not None and self._state is State.ACTIVE:
+            self._out_queue.append(msg)
+
+
+def pipepair(
+    parents: tuple[ZmqObject, ZmqObject], hwms: tuple[int, int], conflate: tuple[bool, bool] = (False, False)
+) -> tuple[Pipe, Pipe]:
+    """Two joined ends in the threads of `parents`.
+
+    `hwms[0]` limits what end 0 writes and end 1 reads, `hwms[1]` the other direction.  `conflate[i]` makes the queue
+    that end i reads from keep the newest message only; its limit is then void.
+    """
+    upipe0: YPipe[Message] = YPipeConflate() if conflate[0] else YPipe()
+    upipe1: YPipe[Message] = YPipeConflate() if conflate[1] else YPipe()
+    class0: type[Pipe] = ConflatingPipe if conflate[1] else Pipe
+    class1: type[Pipe] = ConflatingPipe if conflate[0] else Pipe
+    end0 = class0(parents[0], upipe0, upipe1, hwms[1], hwms[0])
+    end1 = class1(parents[1], upipe1, upipe0, hwms[0], hwms[1])
+    end0.set_peer(end1)
+    end1.set_peer(end0)
+    return end0, end1
+
+
+class ConflatingPipe(Pipe):
+    """An end that writes into a queue of one place: frames of a multipart message replace each other (libzmq too)."""
+
+    __slots__ = ()
+
+    def write(self, msg: Message) -> bool:
+        """Replace what waits."""
+        return super().write(_last_frame(msg))
+
+    def send(self, msg: Message) -> bool:
+        """Replace what waits, and wake the reader."""
+        return super().send(_last_frame(msg))
+
+    def write_part(self, frame: Frame, more: bool) -> bool:
+        """Every frame counts as a message of its own."""
+        return super().write(_last_frame(frame))  # type: ignore[arg-type]
+
+    def write_batch(self, msgs: list[Message]) -> int:
+        """Replace what waits by the last of `msgs`."""
+        if msgs:
+            super().write_batch([_last_frame(msgs[-1])])
+        return len(msgs)
+
+
+def _last_frame(msg: Message) -> Message:
+    return msg[-1] if type(msg) is tuple else msg  # type: ignore[return-value]

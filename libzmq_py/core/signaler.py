@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MPL-2.0
+"""A one-bit alarm bell between threads, with a file descriptor to wait on.
+
+Mirrors: src/signaler.cpp, src/signaler.hpp.
+Departs: a signal may be found twice or for nothing (a spurious wake-up), never lost; every waiter loops.  libzmq
+counts signals exactly, which in Python would make a Ctrl-C between two steps of a writer fatal.
+The fork check lives in the public face, which owns the process id.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from typing import Final
+
+_HAS_EVENTFD: Final = hasattr(os, "eventfd")
+
+
+class Signaler:
+    """Any thread may call `send`; one thread at a time waits and drains."""
+
+    __slots__ = ("_poll", "_reader", "_writer", "fd")
+
+    def __init__(self) -> None:
+        """Open the descriptor.
+
+        Raises:
+            OSError: no descriptor is left (EMFILE, ENFILE).
+        """
+        self._reader: socket.socket | None = None
+        self._writer: socket.socket | None = None
+        if _HAS_EVENTFD:
+            self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        else:
+            self._reader, self._writer = socket.socketpair()
+            self._reader.setblocking(False)
+            self._writer.setblocking(False)
+            self.fd = self._reader.fileno()
+        self._poll = None
+        if hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(self.fd, select.POLLIN)
+
+    def send(self) -> None:
+        """Ring: make the descriptor readable."""
+        if self._writer is None:
+            os.eventfd_write(self.fd, 1)
+            return
+        try:
+            self._writer.send(b"\0")
+        except BlockingIOError:
+            pass  # the buffer is full of signals nobody took: the reader cannot miss them
+
+    def wait(self, timeout: int) -> bool:
+        """Wait up to `timeout` milliseconds (-1: for ever) for a signal; True if there is one. Ctrl-C interrupts."""
+        if self._poll is not None:
+            return bool(self._poll.poll(None if timeout < 0 else timeout))
+        return bool(select.select([self.fd], [], [], None if timeout < 0 else timeout / 1000)[0])
+
+    def drain(self) -> None:
+        """Silence the bell. Does nothing when it is not ringing."""
+        try:
+            if self._reader is None:
+                os.eventfd_read(self.fd)
+            else:
+                self._reader.recv(4096)
+        except BlockingIOError:
+            pass
+
+    def close(self) -> None:
+        """Give the descriptors back. Idempotent."""
+        if self._reader is not None and self._writer is not None:
+            self._reader.close()
+            self._writer.close()
+        elif self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1

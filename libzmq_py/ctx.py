@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The context: composition root of sockets, threads and mailboxes.
+
+Mirrors: src/ctx.cpp, src/ctx.hpp.
+Departs: inproc names live in `transports/inproc.py`.
+
+Slots number the mailboxes: 0 is where `terminate` waits, 1 the reaper, then the I/O threads, then one per socket.  A
+command is routed by its destination's number alone.  Threads start with the first socket.
+
+Locks: `_slot_sync` guards sockets, free slots and the starting/terminating flags; `_opt_sync` the options;
+`send_command` takes none, as the table of slots never changes its length once threads run.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from libzmq_py.constants import Errno
+from libzmq_py.core.mailbox import Mailbox
+from libzmq_py.core.object import REAPER_TID, TERM_TID
+from libzmq_py.core.thread import ThreadSettings
+from libzmq_py.errors import zmq_error
+from libzmq_py.io_threads.io_thread import IOThread
+from libzmq_py.io_threads.reaper import Reaper
+from libzmq_py.sockets import SOCKET_TYPES
+from libzmq_py.transports.inproc import InprocEndpoint, InprocRegistry, PendingConnection
+
+if TYPE_CHECKING:
+    from libzmq_py.core.command import Command
+    from libzmq_py.sockets.socket_base import SocketBase
+
+IO_THREADS: Final = 1
+MAX_SOCKETS: Final = 2
+SOCKET_LIMIT: Final = 3
+THREAD_PRIORITY: Final = 3
+THREAD_SCHED_POLICY: Final = 4
+MAX_MSGSZ: Final = 5
+MSG_T_SIZE: Final = 6
+THREAD_AFFINITY_CPU_ADD: Final = 7
+THREAD_AFFINITY_CPU_REMOVE: Final = 8
+THREAD_NAME_PREFIX: Final = 9
+ZERO_COPY_RECV: Final = 10
+IPV6: Final = 42
+BLOCKY: Final = 70
+
+_MAX_SOCKETS_LIMIT: Final = 65535
+_PAIR: Final = 0
+
+# Socket ids are unique in the process; the first is 1.
+_NEXT_SOCKET_ID: Final = itertools.count(1)
+
+
+class Ctx:
+    """`ctx_t`. Every method may be called by any thread."""
+
+    def __init__(self) -> None:
+        self._slot_sync = threading.Lock()
+        self._opt_sync = threading.Lock()
+        self._starting = True
+        self._terminating = False
+        self._sockets: set[SocketBase] = set()
+        self._slots: list[Mailbox | None] = []
+        self._empty_slots: list[int] = []
+        self._io_threads: list[IOThread] = []
+        self.reaper: Reaper | None = None
+        self._term_mailbox = Mailbox()
+        # The reaper has said that the last socket is gone; terminate() may be interrupted after that, and repeated.
+        self._done = False
+        self.inproc = InprocRegistry()
+        self._thread_settings = ThreadSettings()
+        self._io_thread_count = 1
+        self._max_sockets = 1023
+        self._max_msgsz = 2**31 - 1
+        self._ipv6 = False
+        self._blocky = True
+        self._zero_copy = True
+
+    # -- options ------------------------------------------------------------------------------------------------
+
+    def set(self, option: int, value: int) -> None:
+        """Set a context option (zmq_ctx_set).
+
+        Raises:
+            ZMQError: EINVAL, unknown option or value out of range.
+        """
+        with self._opt_sync:
+            if not self._set(option, value):
+                raise zmq_error(errno.EINVAL, f"Invalid argument (context option {option} = {value!r})")
+
+    def _set(self, option: int, value: int) -> bool:
+        minimum = 1 if option == MAX_SOCKETS else 0
+        settings = self._thread_settings
+        if option == THREAD_NAME_PREFIX:
+            settings.name_prefix = str(value)
+            return True
+        if value < minimum:
+            return False
+        if option == MAX_SOCKETS and value > _MAX_SOCKETS_LIMIT:
+            return False
+        if option == THREAD_AFFINITY_CPU_REMOVE and value not in settings.affinity_cpus:
+            return False
+        setter = {
+            IO_THREADS: lambda: setattr(self, "_io_thread_count", value),
+            MAX_SOCKETS: lambda: setattr(self, "_max_sockets", value),
+            THREAD_PRIORITY: lambda: setattr(settings, "priority", value),
+            THREAD_SCHED_POLICY: lambda: setattr(settings, "sched_policy", value),
+            MAX_MSGSZ: lambda: setattr(self, "_max_msgsz", value),
+            THREAD_AFFINITY_CPU_ADD: lambda: settings.affinity_cpus.add(value),
+            THREAD_AFFINITY_CPU_REMOVE: lambda: settings.affinity_cpus.remove(value),
+            ZERO_COPY_RECV: lambda: setattr(self, "_zero_copy", bool(value)),
+            IPV6: lambda: setattr(self, "_ipv6", bool(value)),
+            BLOCKY: lambda: setattr(self, "_blocky", bool(value)),
+        }.get(option)
+        if setter is None:
+            return False
+        setter()
+        return True
+
+    def get(self, option: int) -> int:
+        """Read a context option (zmq_ctx_get).
+
+        Raises:
+            ZMQError: EINVAL, unknown or write-only option.
+        """
+        with self._opt_sync:
+            prefix = self._thread_settings.name_prefix
+            values: dict[int, int] = {
+                IO_THREADS: self._io_thread_count,
+                MAX_SOCKETS: self._max_sockets,
+                SOCKET_LIMIT: _MAX_SOCKETS_LIMIT,
+                THREAD_SCHED_POLICY: self._thread_settings.sched_policy,
+                MAX_MSGSZ: self._max_msgsz,
+                MSG_T_SIZE: 64,  # of libzmq's zmq_msg_t
+                THREAD_NAME_PREFIX: int(prefix) if prefix.isdigit() else 0,
+                ZERO_COPY_RECV: int(self._zero_copy),
+                IPV6: int(self._ipv6),
+                BLOCKY: int(self._blocky),
+            }
+            if option not in values:
+                raise zmq_error(errno.EINVAL, f"Invalid argument (context option {option})")
+            return values[option]
+
+    @property
+    def default_ipv6(self) -> bool:
+        """What a new socket's IPV6 option starts with."""
+        return self._ipv6
+
+    @property
+    def default_linger(self) -> int:
+        """What a new socket's LINGER option starts with, in milliseconds."""
+        return -1 if self._blocky else 0
+
+    # -- sockets ------------------------------------------------------------------------------------------------
+
+    def create_socket(self, type_: int) -> SocketBase:
+        """Create a socket, starting the threads if it is the first (zmq_socket).
+
+        Raises:
+            ZMQError: EINVAL for an unknown type, ETERM while terminating, EMFILE when MAX_SOCKETS are open or no file
+                descriptor is left.
+        """
+        socket_class = SOCKET_TYPES.get(type_)
+        if socket_class is None:
+            raise zmq_error(errno.EINVAL, f"Invalid argument (socket type {type_!r})")
+        with self._slot_sync:
+            if self._terminating:
+                raise zmq_error(Errno.ETERM)
+            if self._starting:
+                self._start()
+            if not self._empty_slots:
+                raise zmq_error(errno.EMFILE, f"Too many open files (MAX_SOCKETS is {self._max_sockets})")
+            slot = self._empty_slots.pop()
+            try:
+                socket = socket_class(self, slot, next(_NEXT_SOCKET_ID))
+            except OSError as error:
+                self._empty_slots.append(slot)
+                raise zmq_error(error.errno or errno.EMFILE, f"{error.strerror} (mailbox of a new socket)") from error
+            self._sockets.add(socket)
+            self._slots[slot] = socket.mailbox
+            return socket
+
+    def _start(self) -> None:
+        """Start the reaper and the I/O threads, under `_slot_sync`."""
+        with self._opt_sync:
+            max_sockets, count = self._max_sockets, self._io_thread_count
+        first_socket = 2 + count
+        self._slots = [None] * (first_socket + max_sockets)
+        self._slots[TERM_TID] = self._term_mailbox
+        started: list[IOThread] = []
+        try:
+            reaper = Reaper(self, REAPER_TID)
+            started.append(reaper)
+            started += [IOThread(self, tid) for tid in range(2, first_socket)]
+        except OSError as error:
+            for thread in started:
+                thread.mailbox.close()
+            raise zmq_error(error.errno or errno.EMFILE, f"{error.strerror} (starting the context)") from error
+        for thread in started:
+            self._slots[thread.tid] = thread.mailbox
+        self.reaper, self._io_threads = reaper, started[1:]
+        reaper.start("Reaper", self._thread_settings)
+        for index, io_thread in enumerate(self._io_threads):
+            io_thread.start(f"IO/{index}", self._thread_settings)
+        # A stack with the lowest number on top.
+        self._empty_slots = list(range(len(self._slots) - 1, first_socket - 1, -1))
+        self._starting = False
+
+    def destroy_socket(self, socket: SocketBase) -> None:
+        """A socket has ended (reaper thread)."""
+        with self._slot_sync:
+            self._slots[socket.tid] = None
+            self._empty_slots.append(socket.tid)
+            self._sockets.discard(socket)
+            if self._terminating and not self._sockets and self.reaper is not None:
+                self.reaper.stop()
+
+    def choose_io_thread(self, affinity: int) -> IOThread | None:
+        """The least loaded thread whose bit is set in `affinity` (0: of all), the first of equals; None if none."""
+        best: IOThread | None = None
+        for index, io_thread in enumerate(self._io_threads):
+            if (not affinity or affinity >> index & 1) and (best is None or io_thread.load < best.load):
+                best = io_thread
+        return best
+
+    def send_command(self, tid: int, command: Command) -> None:
+        """Put a command into a mailbox."""
+        mailbox = self._slots[tid]
+        if mailbox is not None:
+            mailbox.send(command)
+
+    # -- inproc (see transports/inproc.py) ------------------------------------------------------------------------
+
+    def register_endpoint(self, addr: str, endpoint: InprocEndpoint) -> None:
+        """Bind an inproc name."""
+        self.inproc.register_endpoint(addr, endpoint)
+
+    def unregister_endpoint(self, addr: str, socket: Any) -> bool:
+        """Free an inproc name."""
+        return self.inproc.unregister_endpoint(addr, socket)
+
+    def unregister_endpoints(self, socket: Any) -> None:
+        """Free every inproc name of a socket."""
+        self.inproc.unregister_endpoints(socket)
+
+    def find_endpoint(self, addr: str) -> InprocEndpoint | None:
+        """The endpoint of an inproc name."""
+        return self.inproc.find_endpoint(addr)
+
+    def pend_connection(self, addr: str, pending: PendingConnection) -> None:
+        """Park an inproc connect."""
+        self.inproc.pend_connection(addr, pending)
+
+    def connect_pending(self, addr: str, socket: Any) -> None:
+        """Join the connects parked under a name."""
+        self.inproc.connect_pending(addr, socket)
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def shutdown(self) -> None:
+        """End every blocking call with ETERM; sockets can only be closed from now on (zmq_ctx_shutdown)."""
+        with self._slot_sync:
+            self._stop_sockets()
+
+    def _stop_sockets(self) -> None:
+        """Under `_slot_sync`; the second call does nothing."""
+        if self._terminating:
+            return
+        self._terminating = True
+        if self._starting:
+            return
+        for socket in self._sockets:
+            socket.stop()
+        if not self._sockets and self.reaper is not None:
+            self.reaper.stop()
+
+    def terminate(self) -> None:
+        """End the context (zmq_ctx_term): wait until every socket is closed and has lingered out, then stop the threads.
+
+        Ctrl-C breaks the wait; the call may be repeated.
+        """
+        self._connect_parked()
+        with self._slot_sync:
+            self._stop_sockets()
+            started = not self._starting
+        if started and self.reaper is not None:
+            if not self._done:
+                self._term_mailbox.recv(-1)  # `done`
+                self._done = True
+            for io_thread in self._io_threads:
+                io_thread.stop()
+            for io_thread in self._io_threads:
+                io_thread.join()
+            self.reaper.join()
+            self._io_threads = []
+            self.reaper = None
+        self._term_mailbox.close()
+
+    def _connect_parked(self) -> None:
+        """Give every parked inproc connect a peer that closes at once, so that it can end."""
+        with self._slot_sync:
+            terminating, self._terminating = self._terminating, False
+        try:
+            for name in self.inproc.pending_names():
+                socket = self.create_socket(_PAIR)
+                socket.bind(name)
+                socket.close()
+        finally:
+            with self._slot_sync:
+                self._terminating = terminating

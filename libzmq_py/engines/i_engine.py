@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MPL-2.0
+"""What an engine and its session know of each other.
+
+Mirrors: src/i_engine.hpp, and the half of src/session_base.hpp that engines call.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from libzmq_py.msg import Message
+
+if TYPE_CHECKING:
+    from libzmq_py.endpoint import EndpointUriPair
+    from libzmq_py.options import Options
+
+
+class ErrorReason(enum.Enum):
+    """Why an engine ended; it decides whether a connecting session tries again."""
+
+    PROTOCOL_ERROR = "protocol error"
+    CONNECTION_ERROR = "connection error"
+    TIMEOUT_ERROR = "timeout"
+
+
+class ProtocolError(Exception):
+    """The peer sent what its pattern does not allow."""
+
+
+class SocketEvents(Protocol):
+    """The events an engine reports on its socket's monitor. Any thread."""
+
+    def event_disconnected(self, pair: EndpointUriPair, fd: int) -> None:
+        """The connection has ended."""
+
+    def event_handshake_failed_no_detail(self, pair: EndpointUriPair, err: int) -> None:
+        """The handshake ended with the connection."""
+
+    def event_handshake_succeeded(self, pair: EndpointUriPair, err: int) -> None:
+        """The handshake is complete."""
+
+    def event_handshake_failed_protocol(self, pair: EndpointUriPair, code: int) -> None:
+        """The peer broke the protocol."""
+
+    def event_handshake_failed_auth(self, pair: EndpointUriPair, code: int) -> None:
+        """One side refused the other."""
+
+
+class EngineHost(Protocol):
+    """A session, as its engine sees it. Same thread."""
+
+    options: Options
+
+    @property
+    def socket_events(self) -> SocketEvents:
+        """The socket's monitor."""
+
+    @property
+    def zap_enabled(self) -> bool:
+        """True if this socket's security asks for more than ZMTP 1 and 2 have."""
+
+    def engine_ready(self) -> None:
+        """The peer may now be shown to the socket."""
+
+    def engine_error(self, handshaked: bool, reason: ErrorReason) -> None:
+        """The engine has ended; it must not be used any more."""
+
+    def set_metadata(self, metadata: Mapping[str, str] | None) -> None:
+        """Properties of the connection, for messages pushed from now on."""
+
+    def pull_msgs(self, limit: int) -> list[Message]:
+        """Up to `limit` messages to send; none means that `restart_output` will be called."""
+
+    def push_msgs(self, msgs: list[Message]) -> int:
+        """Messages received; how many were taken. Fewer means that `restart_input` will be called.
+
+        Raises:
+            ProtocolError: a message breaks the rules of the pattern.
+        """
+
+    def push_routing_id(self, routing_id: bytes) -> bool:
+        """The peer's routing id, before any message; False if it cannot be taken."""
+
+    def flush(self) -> None:
+        """What was pushed may be read."""
+
+
+class Engine(Protocol):
+    """An engine, as its session sees it. Same thread."""
+
+    endpoint_uri_pair: EndpointUriPair
+
+    def has_handshake_stage(self) -> bool:
+        """False if the engine is ready at once (raw)."""
+
+    def plug(self, io_thread: Any, session: EngineHost) -> None:
+        """Start."""
+
+    def terminate(self) -> None:
+        """Close the connection without telling anybody."""
+
+    def restart_input(self) -> None:
+        """The session takes messages again."""
+
+    def restart_output(self) -> None:
+        """The session has messages to send again."""

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Moves bytes between a connected descriptor and a session: what ZMTP, raw and WebSocket engines share.
+
+Mirrors: src/stream_engine_base.cpp, src/stream_engine_base.hpp.
+Departs: a batch per step instead of a message.  Out: pull many messages, encode them, join or gather, one system call.
+In: one large read, decode all of it, push all of it, wake the reader once.  Interest in POLLOUT is set only when the
+kernel's buffer is full, as an idle connection usually takes the whole batch.  Outcomes are calls to `error` with a
+reason, never an errno that somebody else may overwrite.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+from libzmq_py.engines.i_engine import EngineHost, ErrorReason, ProtocolError
+from libzmq_py.io_threads.io_object import IOObject
+from libzmq_py.ip import get_peer_ip_address
+from libzmq_py.msg import Message
+
+if TYPE_CHECKING:
+    from libzmq_py.codecs.decoder import Decoder
+    from libzmq_py.codecs.encoder import Buffer, Encoder
+    from libzmq_py.endpoint import EndpointUriPair
+    from libzmq_py.io_threads.poller import Handle
+    from libzmq_py.options import Options
+
+_LOG: Final = logging.getLogger("libzmq_py.engine")
+
+_MIN_READ: Final = 8192
+_MAX_READ: Final = 1 << 20
+# Aim of one batch out, in bytes; and its most messages.
+_OUT_BATCH_BYTES: Final = 1 << 17
+_OUT_BATCH_MSGS: Final = 512
+# Batches in a row before other descriptors of the thread have their turn.
+_OUT_BATCHES: Final = 8
+# A batch of frames below this average size is joined, above it gathered by sendmsg.
+_JOIN_BELOW: Final = 4096
+_MAX_GATHER: Final = 512
+_HAS_GATHER: Final = hasattr(socket.socket, "sendmsg")
+
+HANDSHAKE_TIMER: Final = 0x40
+HEARTBEAT_IVL_TIMER: Final = 0x80
+HEARTBEAT_TIMEOUT_TIMER: Final = 0x81
+HEARTBEAT_TTL_TIMER: Final = 0x82
+
+
+class StreamEngineBase(IOObject):
+    """Runs in its session's I/O thread. Ends by `error`, which tells the session, or by `terminate`, which does not."""
+
+    def __init__(self, sock: socket.socket, options: Options, endpoint_uri_pair: EndpointUriPair) -> None:
+        """Own `sock`, which is connected and does not block."""
+        self._sock = sock
+        self._options = options
+        self.endpoint_uri_pair = endpoint_uri_pair
+        self._session: Any = None
+        self._handle: Handle | None = None
+        self._decoder: Decoder | None = None
+        self._encoder: Encoder | None = None
+        self.peer_address = _peer_address(sock)
+        # Encoded, not yet sent.
+        self._out: list[Buffer] = []
+        # Decoded, not yet taken by the session, which is full: input is stopped while there are any.
+        self._held: list[Message] = []
+        self._input_stopped = False
+        self._output_stopped = True
+        self._read_size = _MIN_READ
+        self._pull_limit = 16
+        # Why the connection ended, for the monitor.
+        self._errno = 0
+        self._timers: set[int] = set()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.endpoint_uri_pair.local} - {self.endpoint_uri_pair.remote}>"
+
+    # -- what a protocol decides ----------------------------------------------------------------------------------
+
+    def plug_internal(self) -> None:
+        """Start talking."""
+        raise NotImplementedError
+
+    def has_handshake_stage(self) -> bool:
+        """False if messages may flow at once."""
+        return True
+
+    def _process_input(self, data: bytes) -> None:
+        """Take bytes from the peer."""
+        self._process_batch(data)
+
+    def _next_msgs(self) -> list[Message]:
+        """The next batch to encode; none stops the output until `restart_output`."""
+        msgs: list[Message] = self._session.pull_msgs(self._pull_limit)
+        return msgs
+
+    def _process_commands(self, msgs: list[Message]) -> list[Message]:
+        """Act on the command frames of a batch; what is left is pushed."""
+        return msgs
+
+    def _handshake_failed(self) -> bool:
+        """True if the connection ends before its handshake is complete."""
+        return False
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    def plug(self, io_thread: Any, session: EngineHost) -> None:
+        """Start, in the session's thread."""
+        super().plug(io_thread)
+        self._session = session
+        self._handle = self.add_fd(self._sock.fileno())
+        self.plug_internal()
+
+    @property
+    def plugged(self) -> bool:
+        """False once the engine has ended."""
+        return self._handle is not None
+
+    def terminate(self) -> None:
+        """Close the connection without telling anybody."""
+        if self._handle is not None:
+            for timer in self._timers:
+                self.cancel_timer(timer)
+            self._timers.clear()
+            self.rm_fd(self._handle)
+            self._handle = None
+            self.unplug()
+        self._session = None
+        self._sock.close()
+        self._out.clear()
+        self._held.clear()
+
+    def error(self, reason: ErrorReason, cause: object = "") -> None:
+        """End because of `reason`; `cause` is for the log."""
+        session = self._session
+        if session is None:
+            return
+        events = session.socket_events
+        pair = self.endpoint_uri_pair
+        fd = self._sock.fileno()
+        _LOG.debug("= %r ends: %s (%s)", self, reason.value, cause)
+        handshake_failed = self._handshake_failed()
+        if reason is not ErrorReason.PROTOCOL_ERROR and handshake_failed:
+            events.event_handshake_failed_no_detail(pair, self._errno)
+            if self._options.reconnect_stop & 2:  # ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED
+                reason = ErrorReason.PROTOCOL_ERROR
+        events.event_disconnected(pair, fd)
+        session.flush()
+        handshaked = self._handshaked()
+        self.terminate()
+        session.engine_error(handshaked, reason)
+
+    def _handshaked(self) -> bool:
+        return True
+
+    # -- timers -----------------------------------------------------------------------------------------------------
+
+    def _start_timer(self, timeout: int, id_: int) -> None:
+        self._timers.add(id_)
+        self.add_timer(timeout, id_)
+
+    def _stop_timer(self, id_: int) -> None:
+        if id_ in self._timers:
+            self._timers.discard(id_)
+            self.cancel_timer(id_)
+
+    # -- in ---------------------------------------------------------------------------------------------------------
+
+    def in_event(self) -> None:
+        """Read once and process it all.
+
+        Hot path: the size of the read follows what the last one brought, so a busy connection needs few system calls
+        and an idle one little memory.
+        """
+        size = self._read_size
+        decoder = self._decoder
+        if decoder is not None:
+            wanted = decoder.wanted()
+            if wanted > size:
+                size = min(wanted, _MAX_READ)
+        try:
+            data = self._sock.recv(size)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._errno = error.errno or errno.EIO
+            self.error(ErrorReason.CONNECTION_ERROR, error)
+            return
+        if not data:
+            self._errno = errno.EPIPE
+            self.error(ErrorReason.CONNECTION_ERROR, "closed by the peer")
+            return
+        if len(data) == size:
+            self._read_size = min(size * 4, 1 << 18)
+        elif len(data) * 8 < size:
+            self._read_size = max(size >> 1, _MIN_READ)
+        self._process_input(data)
+
+    def _process_batch(self, data: bytes) -> None:
+        """Decode and push, once the handshake is over.
+
+        Hot path.
+        """
+        decoder = self._decoder
+        assert decoder is not None
+        msgs = decoder.decode(data)
+        if msgs:
+            if decoder.has_commands:
+                msgs = self._process_commands(msgs)
+            self._push(msgs)
+        if decoder.error is not None and not self._held and self._session is not None:
+            self._protocol_error(decoder.error)
+
+    def _push(self, msgs: list[Message]) -> None:
+        session = self._session
+        if session is None:  # a command has ended the connection
+            return
+        try:
+            taken = session.push_msgs(msgs)
+        except ProtocolError as error:
+            self._protocol_error(error)
+            return
+        session.flush()
+        if taken < len(msgs):
+            self._held = msgs[taken:]
+            self._stop_input()
+
+    def _protocol_error(self, cause: object) -> None:
+        # A connection with oneself (TCP's simultaneous open on one port) reads its own greeting: try again.
+        clash = self.endpoint_uri_pair.clash()
+        self._errno = errno.EPROTO
+        self.error(ErrorReason.CONNECTION_ERROR if clash else ErrorReason.PROTOCOL_ERROR, cause)
+
+    def _stop_input(self) -> None:
+        self._input_stopped = True
+        if self._handle is not None:
+            self.reset_pollin(self._handle)
+
+    def restart_input(self) -> None:
+        """The session takes messages again: first those that are held."""
+        if not self._input_stopped or self._handle is None:
+            return
+        held, self._held = self._held, []
+        self._push(held)
+        if self._held or self._handle is None:
+            return
+        decoder = self._decoder
+        if decoder is not None and decoder.error is not None:
+            self._protocol_error(decoder.error)
+            return
+        self._input_stopped = False
+        self.set_pollin(self._handle)
+        self.in_event()  # most likely there is something by now
+
+    # -- out --------------------------------------------------------------------------------------------------------
+
+    def restart_output(self) -> None:
+        """The session has messages again: send at once, as the kernel most likely takes them."""
+        if self._output_stopped and self._handle is not None:
+            self._output_stopped = False
+            self.out_event()
+
+    def out_event(self) -> None:
+        """Send batches until there is nothing more or the kernel's buffer is full.
+
+        Hot path.
+        """
+        for _ in range(_OUT_BATCHES):
+            if not self._out and not self._fill():
+                self._output_stopped = True
+                if self._handle is not None:
+                    self.reset_pollout(self._handle)
+                return
+            if not self._write():
+                break
+        if self._handle is not None:
+            self.set_pollout(self._handle)
+
+    def _fill(self) -> bool:
+        """Encode the next batch; False if there is nothing to send."""
+        encoder = self._encoder
+        if encoder is None or self._session is None:
+            return False
+        msgs = self._next_msgs()
+        if not msgs:
+            return False
+        out = encoder.encode(msgs)
+        if len(out) == 1:
+            size = len(out[0])
+        else:
+            size = sum(map(len, out))
+            if size < _JOIN_BELOW * len(out):
+                out = [b"".join(out)]
+        self._out = out
+        # Messages of this size fill the next batch; large ones go out a few at a time, as what was pulled from the pipe
+        # no longer counts against its high-water mark.
+        self._pull_limit = max(1, min(_OUT_BATCH_BYTES * len(msgs) // (size + 1), _OUT_BATCH_MSGS))
+        return bool(out)
+
+    def _write(self) -> bool:
+        """One system call; True if everything was sent."""
+        out = self._out
+        try:
+            if len(out) == 1:
+                sent = self._sock.send(out[0])
+            elif _HAS_GATHER:
+                sent = self._sock.sendmsg(out[:_MAX_GATHER])
+            else:
+                sent = self._sock.send(out[0])
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as error:
+            self._write_failed(error)
+            return False
+        if len(out) == 1 and sent == len(out[0]):
+            self._out = []
+            return True
+        return self._drop_sent(sent)
+
+    def _drop_sent(self, sent: int) -> bool:
+        """Forget what the kernel took; True if nothing is left."""
+        out = self._out
+        index = 0
+        while index < len(out) and sent >= len(out[index]):
+            sent -= len(out[index])
+            index += 1
+        del out[:index]
+        if sent:
+            out[0] = memoryview(out[0])[sent:]
+        return not out
+
+    def _write_failed(self, error: OSError) -> None:
+        # The reading side acts on a broken connection, so that what has been received is not lost.
+        _LOG.debug("= %r cannot send: %s", self, error)
+        self._out = []
+        self._encoder = None
+
+
+def _peer_address(sock: socket.socket) -> str:
+    """Peer-Address of messages: the IP address without its port; for ipc also `:uid:gid:pid` where the system tells."""
+    address = get_peer_ip_address(sock)
+    if sock.family == getattr(socket, "AF_UNIX", None) and hasattr(socket, "SO_PEERCRED"):
+        try:
+            credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII"))
+        except OSError:
+            return address
+        pid, uid, gid = struct.unpack("iII", credentials)
+        return f"{address}:{uid}:{gid}:{pid}"
+    return address

@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: MPL-2.0
+"""ZMTP: the greeting, the choice of version, the handshake, commands and heartbeats.
+
+Mirrors: src/zmtp_engine.cpp, src/zmtp_engine.hpp.
+Departs: control frames (handshake commands, PING, PONG) wait in a list, so none is lost when several come at once.
+A PING too short to hold a TTL is a protocol error; a TTL is computed in full width.
+
+    GREETING ──▶ MECHANISM ──▶ READY        a 3.x peer
+        └──────▶ ROUTING_ID ─────▲          a 1.0 or 2.0 peer: its first message is its routing id
+
+The greeting grows with what the peer shows (RFC 37 section "Greeting", RFC 15, RFC 13):
+
+    ours      10 bytes: ff, size of a routing id message as 1.0 would write it, 7f
+    peer's    first byte not ff, or bit 0 of byte 9 clear: ZMTP 1.0
+    ours      after 10 bytes: 3, our major version
+    peer's    byte 10 (revision): 0: 1.0 with a greeting; 1: 2.0; anything else: 3.x
+    ours      socket type (to 0 and 1); minor version, mechanism and zeros (to the rest)
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+from libzmq_py.codecs.decoder import DecodeError
+from libzmq_py.codecs.v1_decoder import V1Decoder
+from libzmq_py.codecs.v1_encoder import V1Encoder
+from libzmq_py.codecs.v2_decoder import V2Decoder
+from libzmq_py.codecs.v2_encoder import V2Encoder
+from libzmq_py.codecs.v3_1_encoder import V31Encoder
+from libzmq_py.constants import Event, SocketType
+from libzmq_py.engines.i_engine import ErrorReason
+from libzmq_py.engines.stream_engine_base import (
+    HANDSHAKE_TIMER,
+    HEARTBEAT_IVL_TIMER,
+    HEARTBEAT_TIMEOUT_TIMER,
+    HEARTBEAT_TTL_TIMER,
+    StreamEngineBase,
+)
+from libzmq_py.mechanisms import MECHANISMS, NAMES
+from libzmq_py.mechanisms.mechanism import Mechanism, MechanismError, Status
+from libzmq_py.metadata import Metadata
+from libzmq_py.msg import CANCEL, COMMAND, SUBSCRIBE, Message, Msg
+
+if TYPE_CHECKING:
+    from libzmq_py.endpoint import EndpointUriPair
+    from libzmq_py.options import Options
+
+_SIGNATURE_SIZE: Final = 10
+_V2_GREETING_SIZE: Final = 12
+_V3_GREETING_SIZE: Final = 64
+_REVISION_POS: Final = 10
+_MINOR_POS: Final = 11
+_MECHANISM: Final = slice(12, 32)
+_SIZE: Final = struct.Struct(">Q")
+_TTL: Final = struct.Struct(">H")
+_PING: Final = b"\4PING"
+_PONG: Final = b"\4PONG"
+_PING_MIN_SIZE: Final = len(_PING) + 2
+_MAX_PING_CONTEXT: Final = 16
+_SUBSCRIBE: Final = b"\x09SUBSCRIBE"
+_CANCEL: Final = b"\x06CANCEL"
+_PUBLISHERS: Final = frozenset({SocketType.PUB, SocketType.XPUB})
+
+
+class Stage(enum.Enum):
+    """How far the connection has come; see the module docstring."""
+
+    GREETING = "greeting"
+    MECHANISM = "mechanism"
+    ROUTING_ID = "routing_id"
+    READY = "ready"
+
+
+class ZmtpEngine(StreamEngineBase):
+    """Runs in its session's I/O thread."""
+
+    def __init__(self, sock: Any, options: Options, endpoint_uri_pair: EndpointUriPair) -> None:
+        super().__init__(sock, options, endpoint_uri_pair)
+        self._stage = Stage.GREETING
+        self._greeting = b""
+        # Bytes of our greeting that have been sent.
+        self._greeting_sent = 0
+        self._mechanism: Mechanism | None = None
+        # Frames of our own to send before the next messages.
+        self._control: list[Message] = []
+        self._heartbeat_timeout = options.heartbeat_timeout
+        if self._heartbeat_timeout < 0:
+            self._heartbeat_timeout = options.heartbeat_interval
+
+    # -- start ------------------------------------------------------------------------------------------------------
+
+    def plug_internal(self) -> None:
+        """Send the signature, which a 1.0 peer reads as the header of our routing id, and wait."""
+        assert self._handle is not None
+        if self._options.handshake_ivl > 0:
+            self._start_timer(self._options.handshake_ivl, HANDSHAKE_TIMER)
+        self._send_raw(b"\xff" + _SIZE.pack(len(self._options.routing_id) + 1) + b"\x7f")
+        self._greeting_sent = _SIGNATURE_SIZE
+        self.set_pollin(self._handle)
+        self.in_event()  # the peer may have spoken already
+
+    def _send_raw(self, data: bytes) -> None:
+        self._out.append(data)
+        self._output_stopped = False
+        self.out_event()
+
+    def _process_input(self, data: bytes) -> None:
+        if self._stage is Stage.READY:
+            self._process_batch(data)
+            return
+        if self._stage is Stage.GREETING:
+            rest = self._process_greeting(data)
+            if rest is None:
+                return
+            data = rest
+        self._process_frames(data)
+
+    def _process_frames(self, data: bytes) -> None:
+        """Frame by frame until the connection is ready, then the rest as a batch."""
+        decoder = self._decoder
+        assert decoder is not None
+        decoder.feed(data)
+        while self._stage is not Stage.READY:
+            try:
+                frame = decoder.next_frame()
+            except DecodeError as error:
+                self._protocol_error(error)
+                return
+            if frame is None:
+                return
+            if self._stage is Stage.MECHANISM:
+                self._process_handshake_command(frame)
+            else:
+                self._process_routing_id(frame)
+            if not self.plugged:
+                return
+        self._process_batch(b"")
+
+    # -- greeting -----------------------------------------------------------------------------------------------------
+
+    def _process_greeting(self, data: bytes) -> bytes | None:
+        """Collect the peer's greeting and answer what it shows; what follows it, or None if it is not whole."""
+        greeting = self._greeting = self._greeting + data
+        if greeting[0] != 0xFF or (len(greeting) >= _SIGNATURE_SIZE and not greeting[9] & 1):
+            return greeting if self._handshake_v1_unversioned() else None
+        if len(greeting) < _SIGNATURE_SIZE:
+            return None
+        if self._greeting_sent == _SIGNATURE_SIZE:
+            self._greeting_sent += 1
+            if len(greeting) == _SIGNATURE_SIZE:
+                self._send_raw(b"\3")
+                return None
+            self._out.append(b"\3")
+        if len(greeting) <= _REVISION_POS:
+            return None
+        revision = greeting[_REVISION_POS]
+        size = _V2_GREETING_SIZE if revision in (0, 1) else _V3_GREETING_SIZE
+        if self._greeting_sent == _SIGNATURE_SIZE + 1:
+            self._greeting_sent += 1
+            if revision in (0, 1):
+                self._send_raw(bytes((self._options.type,)))
+            else:
+                self._send_raw(b"\1" + NAMES[self._options.mechanism].ljust(20, b"\0") + bytes(32))
+        if len(greeting) < size or not self.plugged:
+            return None
+        return greeting[size:] if self._select_version(revision, greeting) else None
+
+    def _select_version(self, revision: int, greeting: bytes) -> bool:
+        if revision == 0:
+            return self._handshake_v1()
+        if revision == 1:
+            return self._handshake_v2()
+        minor = greeting[_MINOR_POS]
+        return self._handshake_v3(greeting[_MECHANISM], V2Encoder() if revision == 3 and minor == 0 else V31Encoder())
+
+    def _refuse_old_peer(self) -> bool:
+        """Security that was asked for is not given up for a peer that has none (CVE-2014-9721)."""
+        if not self._session.zap_enabled:
+            return False
+        self._protocol_error("a ZMTP 1.0 or 2.0 peer cannot be authenticated")
+        return True
+
+    def _handshake_v1_unversioned(self) -> bool:
+        """A 1.0 peer has read our signature as the header of our routing id, so only its body is still to be sent."""
+        if self._refuse_old_peer():
+            return False
+        self._begin_old(V1Encoder(), V1Decoder(self._options.maxmsgsize))
+        if self._options.routing_id:
+            self._out.append(self._options.routing_id)
+        self._finish_old_greeting()
+        return True
+
+    def _handshake_v1(self) -> bool:
+        if self._refuse_old_peer():
+            return False
+        self._begin_old(V1Encoder(), V1Decoder(self._options.maxmsgsize))
+        self._control.append(self._options.routing_id)
+        self._finish_old_greeting()
+        return True
+
+    def _handshake_v2(self) -> bool:
+        if self._refuse_old_peer():
+            return False
+        self._begin_old(V2Encoder(), V2Decoder(self._options.maxmsgsize))
+        self._control.append(self._options.routing_id)
+        self._finish_old_greeting()
+        return True
+
+    def _begin_old(self, encoder: Any, decoder: Any) -> None:
+        self._encoder, self._decoder = encoder, decoder
+        self._stage = Stage.ROUTING_ID
+
+    def _finish_old_greeting(self) -> None:
+        """No mechanism: the peer may be shown to the socket."""
+        self._stop_timer(HANDSHAKE_TIMER)
+        self._session.engine_ready()
+        self._output_stopped = False
+        self.out_event()
+
+    def _handshake_v3(self, mechanism: bytes, encoder: Any) -> bool:
+        self._encoder = encoder
+        self._decoder = V2Decoder(self._options.maxmsgsize)
+        own_name = NAMES[self._options.mechanism]
+        if mechanism != own_name.ljust(20, b"\0") or self._options.mechanism not in MECHANISMS:
+            self._session.socket_events.event_handshake_failed_protocol(
+                self.endpoint_uri_pair, Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
+            )
+            offered = mechanism.rstrip(b"\0")
+            self._protocol_error(f"mechanism mismatch: we want {own_name!r}, the peer offers {offered!r}")
+            return False
+        self._mechanism = MECHANISMS[self._options.mechanism][1](self._options)
+        self._stage = Stage.MECHANISM
+        self._send_handshake_commands()
+        return self.plugged
+
+    # -- handshake ------------------------------------------------------------------------------------------------------
+
+    def _send_handshake_commands(self) -> None:
+        mechanism = self._mechanism
+        assert mechanism is not None
+        command = mechanism.next_handshake_command()
+        while command is not None:
+            self._control.append(Msg(command, COMMAND))
+            command = mechanism.next_handshake_command()
+        self._output_stopped = False
+        self.out_event()
+
+    def _process_handshake_command(self, frame: Msg) -> None:
+        mechanism = self._mechanism
+        assert mechanism is not None
+        try:
+            mechanism.process_handshake_command(bytes(frame.data))
+        except MechanismError as error:
+            self._mechanism_failed(error)
+            return
+        if mechanism.status is Status.HANDSHAKING:
+            self._send_handshake_commands()
+        if mechanism.status is Status.READY:
+            self._mechanism_ready(mechanism)
+        elif mechanism.status is Status.ERROR:
+            self._protocol_error("the handshake was refused")
+
+    def _mechanism_failed(self, error: MechanismError) -> None:
+        events = self._session.socket_events
+        if error.protocol_error:
+            events.event_handshake_failed_protocol(self.endpoint_uri_pair, error.protocol_error)
+        elif error.auth_status:
+            events.event_handshake_failed_auth(self.endpoint_uri_pair, error.auth_status)
+        self._protocol_error(error)
+
+    def _mechanism_ready(self, mechanism: Mechanism) -> None:
+        if self._options.heartbeat_interval > 0:
+            self._start_timer(self._options.heartbeat_interval, HEARTBEAT_IVL_TIMER)
+        session = self._session
+        session.engine_ready()
+        session.set_metadata(self._make_metadata(mechanism))
+        self._stage = Stage.READY
+        if self._options.recv_routing_id and not session.push_routing_id(mechanism.peer_routing_id):
+            return  # the pipe is ending, and this engine with it
+        session.flush()
+        self._stop_timer(HANDSHAKE_TIMER)
+        session.socket_events.event_handshake_succeeded(self.endpoint_uri_pair, 0)
+        self._output_stopped = False
+        self.out_event()
+
+    def _make_metadata(self, mechanism: Mechanism) -> Metadata:
+        own: list[tuple[str, bytes]] = []
+        if self.peer_address:
+            own = [("Peer-Address", self.peer_address.encode()), ("__fd", str(self._sock.fileno()).encode())]
+        return Metadata(own, mechanism.zmtp_properties)
+
+    def _process_routing_id(self, frame: Msg) -> None:
+        """The first message of a 1.0 or 2.0 peer."""
+        session = self._session
+        self._stage = Stage.READY
+        if self._options.recv_routing_id and session.push_routing_id(bytes(frame.data)):
+            session.flush()
+        if self._options.type in _PUBLISHERS and isinstance(self._encoder, V1Encoder) and not self._greeting_was_sent:
+            # Before 1.0 had a greeting its subscribers did not forward subscriptions: send them everything.
+            session.push_msgs([Msg(b"", SUBSCRIBE)])
+            session.flush()
+
+    @property
+    def _greeting_was_sent(self) -> bool:
+        """True if the peer has shown a revision."""
+        return self._greeting_sent > _SIGNATURE_SIZE
+
+    def _handshaked(self) -> bool:
+        return self._stage in (Stage.READY, Stage.ROUTING_ID)
+
+    def _handshake_failed(self) -> bool:
+        # libzmq: a connection without a mechanism, so every 1.0 and 2.0 one, counts as never having completed it.
+        return self._mechanism is None or self._stage is not Stage.READY
+
+    # -- traffic ----------------------------------------------------------------------------------------------------------
+
+    def _next_msgs(self) -> list[Message]:
+        if self._control:
+            control, self._control = self._control, []
+            return control
+        if self._stage in (Stage.READY, Stage.ROUTING_ID):
+            msgs: list[Message] = self._session.pull_msgs(self._pull_limit)
+            return msgs
+        return []
+
+    def _process_batch(self, data: bytes) -> None:
+        if len(self._timers):
+            # Whatever the peer sends shows that it lives.
+            self._stop_timer(HEARTBEAT_TIMEOUT_TIMER)
+            self._stop_timer(HEARTBEAT_TTL_TIMER)
+        super()._process_batch(data)
+
+    def _process_commands(self, msgs: list[Message]) -> list[Message]:
+        """Answer PING, turn SUBSCRIBE and CANCEL into subscriptions, drop the rest."""
+        kept: list[Message] = []
+        for msg in msgs:
+            if type(msg) is not Msg or not msg.flags & COMMAND:
+                kept.append(msg)
+                continue
+            data = bytes(msg.data)
+            if data.startswith(_PING):
+                if not self._process_ping(data):
+                    break
+            elif self._options.type in _PUBLISHERS:
+                if data.startswith(_SUBSCRIBE):
+                    kept.append(Msg(data[len(_SUBSCRIBE) :], SUBSCRIBE))
+                elif data.startswith(_CANCEL):
+                    kept.append(Msg(data[len(_CANCEL) :], CANCEL))
+        return kept
+
+    def _process_ping(self, data: bytes) -> bool:
+        if len(data) < _PING_MIN_SIZE:
+            self._protocol_error(f"PING of {len(data)} bytes")
+            return False
+        ttl = _TTL.unpack_from(data, len(_PING))[0] * 100
+        if ttl > 0 and HEARTBEAT_TTL_TIMER not in self._timers:
+            self._start_timer(ttl, HEARTBEAT_TTL_TIMER)
+        context = data[_PING_MIN_SIZE : _PING_MIN_SIZE + _MAX_PING_CONTEXT]
+        self._send_control(_PONG + context)
+        return self.plugged
+
+    def _send_control(self, command: bytes) -> None:
+        self._control.append(Msg(command, COMMAND))
+        if not self._out:
+            self._output_stopped = False
+            self.out_event()
+
+    def timer_event(self, id_: int) -> None:
+        """The peer is too slow, or it is time to ask whether it lives."""
+        self._timers.discard(id_)
+        if id_ == HEARTBEAT_IVL_TIMER:
+            self._send_ping()
+            if self.plugged:
+                self._start_timer(self._options.heartbeat_interval, HEARTBEAT_IVL_TIMER)
+            return
+        self._errno = errno.EAGAIN if id_ == HANDSHAKE_TIMER else errno.ETIMEDOUT
+        self.error(ErrorReason.TIMEOUT_ERROR, f"timer {id_:#x}")
+
+    def _send_ping(self) -> None:
+        if self._heartbeat_timeout > 0 and HEARTBEAT_TIMEOUT_TIMER not in self._timers:
+            self._start_timer(self._heartbeat_timeout, HEARTBEAT_TIMEOUT_TIMER)
+        self._send_control(_PING + _TTL.pack(self._options.heartbeat_ttl))

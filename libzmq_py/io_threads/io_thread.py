@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MPL-2.0
+"""A thread that moves bytes: a poller and a mailbox.
+
+Mirrors: src/io_thread.cpp, src/io_thread.hpp.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from libzmq_py.core.mailbox import Mailbox
+from libzmq_py.core.object import ZmqObject
+from libzmq_py.core.thread import ThreadSettings, start_thread
+from libzmq_py.io_threads.poller import Poller
+
+_LOG = logging.getLogger("libzmq_py.io_thread")
+
+
+class IOThread(ZmqObject):
+    """Created and joined by the context; everything else runs in the thread itself."""
+
+    __slots__ = ("_handle", "_thread", "mailbox", "poller")
+
+    def __init__(self, ctx: Any, tid: int) -> None:
+        """Open mailbox and poller.
+
+        Raises:
+            OSError: no file descriptor is left.
+        """
+        super().__init__(ctx, tid)
+        self.mailbox = Mailbox()
+        try:
+            self.poller = Poller()
+        except OSError:
+            self.mailbox.close()
+            raise
+        self.poller.set_guard(self.mailbox, self)
+        self._handle = self.poller.add_fd(self.mailbox.fd, self)
+        self.poller.set_pollin(self._handle)
+        self._thread: threading.Thread | None = None
+
+    def start(self, name: str, settings: ThreadSettings) -> None:
+        """Run the loop in a thread of its own."""
+        self._thread = start_thread(name, self.poller.loop, settings)
+
+    def stop(self) -> None:
+        """Ask the thread to end, from any thread."""
+        self.send_stop()
+
+    def join(self) -> None:
+        """Wait for the end of the thread, then free the mailbox."""
+        if self._thread is not None:
+            self._thread.join()
+        self.mailbox.close()
+
+    @property
+    def load(self) -> int:
+        """How many descriptors the thread serves, its own mailbox included. Any thread."""
+        return self.poller.load
+
+    def in_event(self) -> None:
+        """Process what is in the mailbox."""
+        commands = self.mailbox.commands
+        while commands:
+            command = commands.popleft()
+            try:
+                command[0].process_command(command)
+            except Exception:
+                # A defect of ours must not end the thread that serves every other connection.
+                _LOG.exception("command %s to %r failed", command[1].value, command[0])
+
+    def out_event(self) -> None:
+        """Never: the mailbox is only read."""
+        raise AssertionError("an I/O thread does not wait to write")
+
+    def timer_event(self, id_: int) -> None:
+        """Never: the thread itself has no timers."""
+        raise AssertionError("an I/O thread has no timers")
+
+    def process_stop(self) -> None:
+        """Leave the loop."""
+        self.poller.rm_fd(self._handle)
+        self.poller.stop()

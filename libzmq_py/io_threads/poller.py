@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The event loop of an I/O thread or the reaper: file descriptors, timers, and the thread's own mailbox.
+
+Mirrors: src/poller_base.cpp, src/epoll.cpp, src/poller.hpp, src/i_poll_events.hpp.
+Departs: `selectors` picks epoll, kqueue or whatever the system has.  A descriptor whose events are all off is not
+registered with it, so a hang-up shows when interest returns.  The mailbox is armed just before each wait and disarmed
+after, so commands sent to a busy thread cost no system call.  A handler that raises is logged and loses its own
+descriptor; the thread goes on.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import selectors
+from typing import Final, Protocol
+
+from libzmq_py.clock import now_ms
+
+_LOG = logging.getLogger("libzmq_py.poller")
+
+_READ: Final = selectors.EVENT_READ
+_WRITE: Final = selectors.EVENT_WRITE
+
+
+class PollEvents(Protocol):
+    """`i_poll_events`: an object with descriptors or timers in a poller."""
+
+    def in_event(self) -> None:
+        """The descriptor can be read, or is broken."""
+
+    def out_event(self) -> None:
+        """The descriptor can be written."""
+
+    def timer_event(self, id_: int) -> None:
+        """The timer of that id has expired."""
+
+
+class WaitGuard(Protocol):
+    """A mailbox, as far as the loop needs it."""
+
+    def arm(self) -> bool:
+        """About to wait; False if there is something to do first."""
+
+    def disarm(self) -> None:
+        """Awake again."""
+
+
+class Handle:
+    """A descriptor in a poller."""
+
+    __slots__ = ("events", "fd", "retired", "sink")
+
+    def __init__(self, fd: int, sink: PollEvents) -> None:
+        self.fd = fd
+        self.sink = sink
+        self.events = 0
+        self.retired = False
+
+
+class Poller:
+    """Everything but `load` belongs to the thread that runs `loop`."""
+
+    def __init__(self) -> None:
+        """Open the selector.
+
+        Raises:
+            OSError: no file descriptor is left.
+        """
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[tuple[int, int, PollEvents, int]] = []
+        self._cancelled: set[int] = set()
+        self._timer_seq = itertools.count()
+        self._stopping = False
+        self._guard: WaitGuard | None = None
+        self._guard_sink: PollEvents | None = None
+        # Number of descriptors; read by any thread to choose the least loaded I/O thread.
+        self.load = 0
+
+    def set_guard(self, guard: WaitGuard, sink: PollEvents) -> None:
+        """Name the thread's mailbox; `sink.in_event` is called when it must be looked at before waiting."""
+        self._guard = guard
+        self._guard_sink = sink
+
+    # -- descriptors --------------------------------------------------------------------------------------------
+
+    def add_fd(self, fd: int, sink: PollEvents) -> Handle:
+        """Take a descriptor in, with no events yet."""
+        self.load += 1
+        return Handle(fd, sink)
+
+    def rm_fd(self, handle: Handle) -> None:
+        """Let a descriptor go; events of the current batch that are still to be handled are dropped."""
+        self._set_events(handle, 0)
+        handle.retired = True
+        self.load -= 1
+
+    def set_pollin(self, handle: Handle) -> None:
+        """Wait for readability."""
+        if not handle.events & _READ:
+            self._set_events(handle, handle.events | _READ)
+
+    def reset_pollin(self, handle: Handle) -> None:
+        """Do not wait for readability any more."""
+        if handle.events & _READ:
+            self._set_events(handle, handle.events & ~_READ)
+
+    def set_pollout(self, handle: Handle) -> None:
+        """Wait for room to write."""
+        if not handle.events & _WRITE:
+            self._set_events(handle, handle.events | _WRITE)
+
+    def reset_pollout(self, handle: Handle) -> None:
+        """Do not wait for room to write any more."""
+        if handle.events & _WRITE:
+            self._set_events(handle, handle.events & ~_WRITE)
+
+    def _set_events(self, handle: Handle, events: int) -> None:
+        if handle.events == events:
+            return
+        if not handle.events:
+            self._selector.register(handle.fd, events, handle)
+        elif not events:
+            self._selector.unregister(handle.fd)
+        else:
+            self._selector.modify(handle.fd, events, handle)
+        handle.events = events
+
+    # -- timers -------------------------------------------------------------------------------------------------
+
+    def add_timer(self, timeout: int, sink: PollEvents, id_: int) -> None:
+        """Call `sink.timer_event(id_)` once, `timeout` milliseconds from now."""
+        heapq.heappush(self._timers, (now_ms() + timeout, next(self._timer_seq), sink, id_))
+
+    def cancel_timer(self, sink: PollEvents, id_: int) -> None:
+        """Forget the first timer of that sink and id; nothing happens if there is none."""
+        for _, seq, timer_sink, timer_id in self._timers:
+            if timer_sink is sink and timer_id == id_ and seq not in self._cancelled:
+                self._cancelled.add(seq)
+                break
+        if len(self._cancelled) * 2 > len(self._timers):
+            self._purge()
+
+    def _purge(self) -> None:
+        self._timers = [timer for timer in self._timers if timer[1] not in self._cancelled]
+        heapq.heapify(self._timers)
+        self._cancelled.clear()
+
+    def _execute_timers(self) -> float | None:
+        """Run what is due; seconds until the next one, or None."""
+        timers = self._timers
+        while timers:
+            when, seq, sink, id_ = timers[0]
+            if seq in self._cancelled:
+                heapq.heappop(timers)
+                self._cancelled.discard(seq)
+                continue
+            delay = when - now_ms()
+            if delay > 0:
+                return delay / 1000
+            heapq.heappop(timers)  # before the call: the handler may arm it again
+            self._call_timer(sink, id_)
+            timers = self._timers
+        return None
+
+    @staticmethod
+    def _call_timer(sink: PollEvents, id_: int) -> None:
+        try:
+            sink.timer_event(id_)
+        except Exception:
+            _LOG.exception("timer %#x of %r failed", id_, sink)
+
+    # -- the loop -----------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Leave the loop after the current batch."""
+        self._stopping = True
+
+    def loop(self) -> None:
+        """Run until `stop`, then free the selector."""
+        try:
+            while not self._stopping:
+                timeout = self._execute_timers() if self._timers else None
+                if self._stopping:
+                    break
+                self._wait_and_dispatch(timeout)
+        finally:
+            self._selector.close()
+
+    def _wait_and_dispatch(self, timeout: float | None) -> None:
+        guard = self._guard
+        if guard is not None and not guard.arm():
+            guard.disarm()
+            self._call_guard()
+            timeout = 0  # the descriptors have their turn too
+            if self._stopping:
+                return
+            ready = self._selector.select(timeout)
+        else:
+            ready = self._selector.select(timeout)
+            if guard is not None:
+                guard.disarm()
+        for key, mask in ready:
+            handle: Handle = key.data
+            if mask & _WRITE and not handle.retired:
+                self._call(handle, handle.sink.out_event)
+            if mask & _READ and not handle.retired:
+                self._call(handle, handle.sink.in_event)
+
+    def _call_guard(self) -> None:
+        if self._guard_sink is not None:
+            try:
+                self._guard_sink.in_event()
+            except Exception:
+                _LOG.exception("a command failed")
+
+    def _call(self, handle: Handle, handler: object) -> None:
+        try:
+            handler()  # type: ignore[operator]
+        except Exception:
+            # 'Cannot happen', so the cause is a defect here. The thread serves other connections and must live on;
+            # this descriptor would otherwise fire again for ever.
+            _LOG.exception("event handler of %r failed", handle.sink)
+            if not handle.retired:
+                self._set_events(handle, 0)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Fair queueing: messages from many pipes in turn.
+
+Mirrors: src/fq.cpp, src/fq.hpp.
+Departs: a pipe gives whole messages, so a turn never ends in the middle of one and there is no `more` here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from libzmq_py.core.array import Array
+
+if TYPE_CHECKING:
+    from libzmq_py.core.pipe import Pipe
+    from libzmq_py.msg import Message
+
+
+class FQ:
+    """Pipes 0 to `_active` - 1 may have something to read; the rest sleep. Socket's thread only."""
+
+    __slots__ = ("_active", "_current", "_items", "_pipes", "last_in")
+
+    def __init__(self) -> None:
+        self._pipes: Array[Pipe] = Array()
+        self._items = self._pipes.items
+        self._active = 0
+        self._current = 0
+        # The pipe that gave the last message; it may have ended since.
+        self.last_in: Pipe | None = None
+
+    def attach(self, pipe: Pipe) -> None:
+        """A new pipe, active."""
+        self._pipes.push_back(pipe)
+        self.activated(pipe)
+
+    def activated(self, pipe: Pipe) -> None:
+        """A sleeping pipe has something to read again."""
+        self._pipes.swap(self._pipes.index(pipe), self._active)
+        self._active += 1
+
+    def pipe_terminated(self, pipe: Pipe) -> None:
+        """The pipe is gone."""
+        index = self._pipes.index(pipe)
+        if index < self._active:
+            self._active -= 1
+            self._pipes.swap(index, self._active)
+            if self._current == self._active:
+                self._current = 0
+        self._pipes.erase(pipe)
+
+    def recv(self) -> Message | None:
+        """The next message in turn, its pipe in `last_in`; None if there is none.
+
+        Hot path: the first pipe in turn usually has a message.
+        """
+        while self._active:
+            pipe = self._items[self._current]
+            msg = pipe.read()
+            if msg is not None:
+                self.last_in = pipe
+                if self._active > 1:
+                    self._current = (self._current + 1) % self._active
+                return msg
+            self._deactivate()
+        return None
+
+    def recv_from(self) -> tuple[Message, Pipe] | None:
+        """As `recv`, with the pipe."""
+        msg = self.recv()
+        return None if msg is None or self.last_in is None else (msg, self.last_in)
+
+    def has_in(self) -> bool:
+        """True if `recv` would give a message; does not take a turn."""
+        while self._active:
+            if self._items[self._current].check_read():
+                return True
+            self._deactivate()
+        return False
+
+    def _deactivate(self) -> None:
+        self._active -= 1
+        self._pipes.swap(self._current, self._active)
+        if self._current == self._active:
+            self._current = 0

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Load balancing: messages to many pipes in turn.
+
+Mirrors: src/lb.cpp, src/lb.hpp.
+Departs: a message of several frames may come as one unit (a tuple) and then is a single step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from libzmq_py.core.array import Array
+
+if TYPE_CHECKING:
+    from libzmq_py.core.pipe import Pipe
+    from libzmq_py.msg import Frame, Message
+
+
+class LostPipe(Exception):  # noqa: N818  (an outcome, not an error: libzmq's return value -2)
+    """The pipe that was taking a multipart message has ended; the rest of the message will be dropped."""
+
+
+class LB:
+    """Pipes 0 to `_active` - 1 may have room; the rest are full. Socket's thread only."""
+
+    __slots__ = ("_active", "_current", "_dropping", "_items", "_more", "_pipes", "last_out")
+
+    def __init__(self) -> None:
+        self._pipes: Array[Pipe] = Array()
+        self._items = self._pipes.items
+        self._active = 0
+        self._current = 0
+        # In the middle of a message: it goes on to the current pipe.
+        self._more = False
+        # The pipe that was taking the current message is gone: drop what remains of it.
+        self._dropping = False
+        # The pipe that took the last frame.
+        self.last_out: Pipe | None = None
+
+    def attach(self, pipe: Pipe) -> None:
+        """A new pipe, with room."""
+        self._pipes.push_back(pipe)
+        self.activated(pipe)
+
+    def activated(self, pipe: Pipe) -> None:
+        """A full pipe has room again."""
+        self._pipes.swap(self._pipes.index(pipe), self._active)
+        self._active += 1
+
+    def pipe_terminated(self, pipe: Pipe) -> None:
+        """The pipe is gone."""
+        index = self._pipes.index(pipe)
+        if index == self._current and self._more:
+            self._dropping = True
+        if index < self._active:
+            self._active -= 1
+            self._pipes.swap(index, self._active)
+            if self._current == self._active:
+                self._current = 0
+        self._pipes.erase(pipe)
+        if self.last_out is pipe:
+            self.last_out = None
+
+    def send(self, msg: Message, more: bool = False) -> bool:
+        """Send a frame (`more`: not the last of its message) or a whole message; False if no pipe has room.
+
+        Hot path: a whole message, and the pipe in turn has room.
+
+        Raises:
+            LostPipe: the pipe ended in the middle of this message.
+        """
+        if more or self._more:
+            return self._send_part(msg, more)  # type: ignore[arg-type]
+        while self._active:
+            pipe = self._items[self._current]
+            if pipe.send(msg):
+                self.last_out = pipe
+                if self._active > 1:
+                    self._current = (self._current + 1) % self._active
+                return True
+            self._deactivate()
+        return False
+
+    def _send_part(self, frame: Frame, more: bool) -> bool:
+        if self._dropping:
+            self._more = self._dropping = more
+            return True
+        while self._active:
+            pipe = self._items[self._current]
+            if pipe.write_part(frame, more):
+                self.last_out = pipe
+                break
+            if self._more:
+                pipe.rollback()
+                self._dropping = more
+                self._more = False
+                raise LostPipe
+            self._deactivate()
+        else:
+            return False
+        self._more = more
+        if not more:
+            pipe.flush()
+            self._current = (self._current + 1) % self._active
+        return True
+
+    @property
+    def in_message(self) -> bool:
+        """True between the frames of a message."""
+        return self._more
+
+    def has_out(self) -> bool:
+        """True if `send` would find room."""
+        if self._more:
+            return True
+        while self._active:
+            if self._items[self._current].check_write():
+                return True
+            self._deactivate()
+        return False
+
+    def _deactivate(self) -> None:
+        self._active -= 1
+        if self._current < self._active:
+            self._pipes.swap(self._current, self._active)
+        else:
+            self._current = 0

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The subscriptions of one socket: prefixes, each with a count.
+
+Mirrors: src/trie.cpp, src/trie.hpp, src/radix_tree.cpp.
+Departs: a dict of prefixes and the set of their lengths in place of a tree.  The contract is libzmq's; there is no
+recursion, whose depth a peer could choose, and a lookup costs one slice per distinct length of prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class Trie:
+    """Socket's thread only."""
+
+    __slots__ = ("_counts", "_length_counts", "_lengths")
+
+    def __init__(self) -> None:
+        self._counts: dict[bytes, int] = {}
+        self._length_counts: dict[int, int] = {}
+        # The lengths of the prefixes that exist, ascending.
+        self._lengths: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def add(self, prefix: bytes) -> bool:
+        """Count one more subscription; True if it is the first of its prefix."""
+        count = self._counts.get(prefix, 0)
+        self._counts[prefix] = count + 1
+        if count:
+            return False
+        length = len(prefix)
+        self._length_counts[length] = self._length_counts.get(length, 0) + 1
+        if self._length_counts[length] == 1:
+            self._lengths = sorted(self._length_counts)
+        return True
+
+    def rm(self, prefix: bytes) -> bool:
+        """Count one less; True if it was the last of its prefix. A prefix that is not there is left alone."""
+        count = self._counts.get(prefix, 0)
+        if count > 1:
+            self._counts[prefix] = count - 1
+        if count != 1:
+            return False
+        del self._counts[prefix]
+        length = len(prefix)
+        self._length_counts[length] -= 1
+        if not self._length_counts[length]:
+            del self._length_counts[length]
+            self._lengths = sorted(self._length_counts)
+        return True
+
+    def check(self, data: bytes) -> bool:
+        """True if some prefix of `data` is subscribed to. Hot path: a receiver's filter."""
+        counts = self._counts
+        for length in self._lengths:  # a loop, as a generator costs more than the lookup
+            if data[:length] in counts:
+                return True
+        return False
+
+    def apply(self, func: Callable[[bytes], None]) -> None:
+        """Call `func` with every prefix, in byte order, the shorter first."""
+        for prefix in sorted(self._counts):
+            func(prefix)
