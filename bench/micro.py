@@ -18,6 +18,7 @@ import sys
 import timeit
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -30,8 +31,8 @@ BATCH = 256
 
 HWM = 1000
 
-# A case is built once and gives a function that moves BATCH messages.
-Case = Callable[[], Callable[[], None]]
+# A case is built once and gives a function that moves BATCH messages; what it opens it leaves to the stack to close.
+Case = Callable[[ExitStack], Callable[[], None]]
 CASES: dict[str, Case] = {}
 
 
@@ -77,7 +78,7 @@ def pipes(count: int) -> list[tuple[Pipe, Pipe]]:
 
 
 @case("deque")
-def bare_deque() -> Callable[[], None]:
+def bare_deque(stack: ExitStack) -> Callable[[], None]:
     """The yardstick: what Python's own queue costs."""
     queue: deque[bytes] = deque()
 
@@ -92,7 +93,7 @@ def bare_deque() -> Callable[[], None]:
 
 
 @case("ypipe write, flush, read")
-def ypipe() -> Callable[[], None]:
+def ypipe(stack: ExitStack) -> Callable[[], None]:
     from libzmq_py.core.ypipe import YPipe
 
     queue: YPipe[bytes] = YPipe()
@@ -108,7 +109,7 @@ def ypipe() -> Callable[[], None]:
 
 
 @case("pipe send, read")
-def pipe_one_by_one() -> Callable[[], None]:
+def pipe_one_by_one(stack: ExitStack) -> Callable[[], None]:
     [(writer, reader)] = pipes(1)
     writer.set_event_sink(Sink())  # type: ignore[arg-type]  # only what a living pipe calls
     reader.set_event_sink(Sink())  # type: ignore[arg-type]
@@ -124,7 +125,7 @@ def pipe_one_by_one() -> Callable[[], None]:
 
 
 @case("pipe write_batch, read_batch")
-def pipe_batches() -> Callable[[], None]:
+def pipe_batches(stack: ExitStack) -> Callable[[], None]:
     [(writer, reader)] = pipes(1)
     writer.set_event_sink(Sink())  # type: ignore[arg-type]  # as above
     reader.set_event_sink(Sink())  # type: ignore[arg-type]
@@ -160,17 +161,17 @@ def balanced(count: int) -> Callable[[], None]:
 
 
 @case("lb send, fq recv, 1 pipe")
-def balance_one() -> Callable[[], None]:
+def balance_one(stack: ExitStack) -> Callable[[], None]:
     return balanced(1)
 
 
 @case("lb send, fq recv, 10 pipes")
-def balance_ten() -> Callable[[], None]:
+def balance_ten(stack: ExitStack) -> Callable[[], None]:
     return balanced(10)
 
 
-@case("mtrie match, dist send, 10 pipes")
-def distribute() -> Callable[[], None]:
+@case("mtrie matching, dist send_to 10")
+def distribute(stack: ExitStack) -> Callable[[], None]:
     """The receiving end counts too: ten messages are read for each one sent."""
     from libzmq_py.sockets.pubsub.dist import Dist
     from libzmq_py.sockets.pubsub.mtrie import MTrie
@@ -184,13 +185,27 @@ def distribute() -> Callable[[], None]:
         mtrie.add(b"mess", writer)
 
     def run() -> None:
-        match = dist.match
         for _ in range(BATCH):
-            mtrie.match(b"message", match)
-            dist.send_to_matching(b"message")
-            dist.unmatch()
+            dist.send_to(mtrie.matching(b"message"), b"message")
         for _, reader in ends:
             reader.read_batch(BATCH)
+
+    return run
+
+
+@case("trie check, 100 subscriptions")
+def check(stack: ExitStack) -> Callable[[], None]:
+    """A subscriber's filter."""
+    from libzmq_py.sockets.pubsub.trie import Trie
+
+    trie = Trie()
+    for index in range(100):
+        trie.add(b"%02d." % index + b"x" * (index % 5))
+
+    def run() -> None:
+        check = trie.check
+        for _ in range(BATCH):
+            check(b"77.xxxx")
 
     return run
 
@@ -205,7 +220,7 @@ def shapes() -> Iterator[tuple[str, list[Any]]]:
 
 
 def encoding(batch: list[Any]) -> Case:
-    def build() -> Callable[[], None]:
+    def build(stack: ExitStack) -> Callable[[], None]:
         from libzmq_py.codecs.v2_encoder import V2Encoder
 
         encode = V2Encoder().encode
@@ -219,7 +234,7 @@ def encoding(batch: list[Any]) -> Case:
 
 
 def decoding(batch: list[Any]) -> Case:
-    def build() -> Callable[[], None]:
+    def build(stack: ExitStack) -> Callable[[], None]:
         from libzmq_py.codecs.v2_decoder import V2Decoder
         from libzmq_py.codecs.v2_encoder import V2Encoder
 
@@ -241,32 +256,58 @@ for label, messages in shapes():
     CASES[f"codec decode {label}"] = decoding(messages)
 
 
-@case("socket send, recv over inproc")
-def face() -> Callable[[], None]:
-    """All layers of an application thread, the public face included; no other thread takes part."""
-    import libzmq_py as zmq
+def face(sender: str, receiver: str, message: list[bytes]) -> Case:
+    """All layers of an application thread, the public face included, over inproc; no other thread takes part."""
 
-    ctx = zmq.Context()
-    pull, push = ctx.socket(zmq.PULL), ctx.socket(zmq.PUSH)
-    pull.bind("inproc://micro")
-    push.connect("inproc://micro")
+    def build(stack: ExitStack) -> Callable[[], None]:
+        import libzmq_py as zmq
 
-    def run() -> None:
-        send, recv = push.send, pull.recv
-        for _ in range(BATCH):
-            send(b"message")
-        for _ in range(BATCH):
-            recv()
+        ctx = stack.enter_context(zmq.Context())
+        near = stack.enter_context(ctx.socket(getattr(zmq, receiver)))
+        far = stack.enter_context(ctx.socket(getattr(zmq, sender)))
+        near.rcvtimeo = far.sndtimeo = 10_000  # fail rather than hang
+        near.bind("inproc://micro")
+        far.connect("inproc://micro")
+        if receiver == "SUB":
+            far.setsockopt(zmq.XPUB_NODROP, 1)  # commands are not looked at before every message: credits come late
+            near.setsockopt(zmq.SUBSCRIBE, b"")
+            while not near.poll(1):
+                far.send(b"sync")
+            while near.poll(1):
+                near.recv()
 
-    return run
+        def run_frames() -> None:
+            send, recv, frame = far.send, near.recv, message[0]
+            for _ in range(BATCH):
+                send(frame)
+            for _ in range(BATCH):
+                recv()
+
+        def run_messages() -> None:
+            send, recv = far.send_multipart, near.recv_multipart
+            for _ in range(BATCH):
+                send(message)
+            for _ in range(BATCH):
+                recv()
+
+        return run_frames if len(message) == 1 and receiver != "ROUTER" else run_messages
+
+    return build
 
 
-def nanoseconds(run: Callable[[], None], repeat: int) -> float:
-    """Return the cost of one message: the best of `repeat` measurements, the others were disturbed."""
-    timer = timeit.Timer(run)
-    # autorange goes on until 0.2 s; a quarter of that is enough here.
-    number = max(1, timer.autorange()[0] // 4)
-    return min(timer.repeat(repeat, number)) / number / BATCH * 1e9
+CASES["socket PUSH, PULL"] = face("PUSH", "PULL", [b"message"])
+CASES["socket PUSH, PULL, 4 frames"] = face("PUSH", "PULL", [b"message"] * 4)
+CASES["socket PUB, SUB"] = face("PUB", "SUB", [b"message"])
+CASES["socket DEALER, ROUTER"] = face("DEALER", "ROUTER", [b"message"])
+
+
+def measure(build: Case, repeat: int) -> float:
+    """Return the nanoseconds of one message: the best of `repeat` measurements, the others were disturbed."""
+    with ExitStack() as stack:
+        timer = timeit.Timer(build(stack))
+        # autorange goes on until 0.2 s; a quarter of that is enough here.
+        number = max(1, timer.autorange()[0] // 4)
+        return min(timer.repeat(repeat, number)) / number / BATCH * 1e9
 
 
 def main() -> int:
@@ -275,7 +316,7 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=7, help="measurements, of which the best counts")
     parser.add_argument("--json", metavar="FILE", help="write the figures to FILE")
     args = parser.parse_args()
-    yardstick = nanoseconds(bare_deque(), args.repeat)
+    yardstick = measure(bare_deque, args.repeat)
     figures: dict[str, float] = {}
     failed = False
     print(f"{'case':<34}{'ns/message':>12}{'x deque':>10}")
@@ -283,7 +324,7 @@ def main() -> int:
         if args.only not in name:
             continue
         try:
-            figures[name] = nanoseconds(build(), args.repeat)
+            figures[name] = measure(build, args.repeat)
         except (ImportError, AttributeError) as error:
             # A renamed or missing hot function must be noticed, but the others still count.
             failed = True

@@ -81,7 +81,7 @@ WEIGHT = (
     Metric("server_kib", "KiB/conn server", False),
     Metric("client_kib", "KiB/conn client", False),
 )
-IMPORT = (Metric("import_ms", "ms", False),)
+IMPORT = (Metric("import_ms", "ms import", False), Metric("ready_ms", "ms to socket", False))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -275,7 +275,7 @@ def calibrate(case: Case, peers: Sequence[Peer], seconds: float) -> tuple[int, i
     pilot = max(20, int(case.guess * 0.1))
     rates = [run_once(case, peer, pilot, max(10, pilot // 5))["rate"] / case.peers for peer in peers]
     # The geometric mean: a peer twice as fast as the other takes 0.7 of the time wished for, the other 1.4 of it.
-    count = max(20, int(math.exp(statistics.fmean(map(math.log, rates))) * seconds))
+    count = max(20, round(math.exp(statistics.fmean(map(math.log, rates))) * seconds))
     return count, max(10, count // 5)
 
 

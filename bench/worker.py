@@ -312,10 +312,17 @@ class Worker:
 
 
 def import_time(args: argparse.Namespace) -> None:
-    """Report how long the import takes in a fresh process, in milliseconds."""
+    """Report how long the import takes in a fresh process, in milliseconds, and how long until there is a socket."""
     started = time.perf_counter()
-    importlib.import_module(args.lib)
-    say(import_ms=(time.perf_counter() - started) * 1000)
+    zmq = importlib.import_module(args.lib)
+    imported = time.perf_counter()
+    # A package may put off its work until it is used.
+    ctx = zmq.Context()
+    sock = ctx.socket(zmq.PAIR)
+    ready = time.perf_counter()
+    sock.close()
+    ctx.term()
+    say(import_ms=(imported - started) * 1000, ready_ms=(ready - started) * 1000)
 
 
 ROLES: dict[str, Callable[[Worker], None]] = {

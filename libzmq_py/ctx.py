@@ -78,7 +78,7 @@ class Ctx:
         self._blocky = True
         self._zero_copy = True
 
-    # -- options ------------------------------------------------------------------------------------------------
+    # -- options ----------------------------------------------------------------------------------------------------
 
     def set(self, option: int, value: int) -> None:
         """Set a context option (zmq_ctx_set).
@@ -153,7 +153,7 @@ class Ctx:
         """What a new socket's LINGER option starts with, in milliseconds."""
         return -1 if self._blocky else 0
 
-    # -- sockets ------------------------------------------------------------------------------------------------
+    # -- sockets ----------------------------------------------------------------------------------------------------
 
     def create_socket(self, type_: int) -> SocketBase:
         """Create a socket, starting the threads if it is the first (zmq_socket).
@@ -231,7 +231,7 @@ class Ctx:
         if mailbox is not None:
             mailbox.send(command)
 
-    # -- inproc (see transports/inproc.py) ------------------------------------------------------------------------
+    # -- inproc (see transports/inproc.py) --------------------------------------------------------------------------
 
     def register_endpoint(self, addr: str, endpoint: InprocEndpoint) -> None:
         """Bind an inproc name."""
@@ -257,7 +257,7 @@ class Ctx:
         """Join the connects parked under a name."""
         self.inproc.connect_pending(addr, socket)
 
-    # -- the end --------------------------------------------------------------------------------------------------
+    # -- the end ----------------------------------------------------------------------------------------------------
 
     def shutdown(self) -> None:
         """End every blocking call with ETERM; sockets can only be closed from now on (zmq_ctx_shutdown)."""
@@ -277,7 +277,9 @@ class Ctx:
             self.reaper.stop()
 
     def terminate(self) -> None:
-        """End the context (zmq_ctx_term): wait until every socket is closed and has lingered out, then stop the threads.
+        """End the context (zmq_ctx_term): wait for every socket to be closed and to linger out.
+
+        Then the threads stop.
 
         Ctrl-C breaks the wait; the call may be repeated.
         """

@@ -16,7 +16,7 @@ messages of a connection (metadata, peer address) hangs on the pipe.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Union
+from typing import Any, Final
 
 MORE: Final = 1  # on the wire and between decoder and mechanism only
 COMMAND: Final = 2
@@ -81,10 +81,10 @@ class Msg:
         return bool(self.flags & ROUTING_ID)
 
 
-Frame = Union[bytes, memoryview, Msg]
+Frame = bytes | memoryview | Msg
 """One frame, as a user hands it over."""
 
-Message = Union[bytes, Msg, "tuple[Frame, ...]"]
+Message = bytes | Msg | tuple[Frame, ...]
 """One item of a pipe: a whole message, or an out-of-band item."""
 
 DELIMITER: Final = Msg(flags=0)
@@ -98,6 +98,16 @@ def frame_bytes(frame: Frame) -> bytes:
     if isinstance(frame, Msg):
         frame = frame.data
     return frame if type(frame) is bytes else bytes(frame)
+
+
+def prepend(envelope: tuple[Frame, ...], msg: Message | Frame) -> tuple[Frame, ...]:
+    """A message with frames before it."""
+    return envelope + msg if type(msg) is tuple else (*envelope, msg)  # type: ignore[arg-type]
+
+
+def message_of(frames: tuple[Frame, ...]) -> Message:
+    """At least one frame as a message."""
+    return frames if len(frames) > 1 else frames[0]  # type: ignore[return-value]
 
 
 def frames_of(message: Message) -> tuple[Frame, ...]:

@@ -46,7 +46,7 @@ class SessionBase(Own, IOObject):
     ) -> None:
         """`active`: the connecting side, to `addr`."""
         Own.__init__(self, io_thread, options)
-        IOObject.plug(self, io_thread)
+        self.plug_into(io_thread)
         self._active = active
         self._io_thread = io_thread
         self._socket = socket
@@ -148,7 +148,7 @@ class SessionBase(Own, IOObject):
             self._pending = False
             Own.process_term(self, 0)
 
-    # -- connecting ---------------------------------------------------------------------------------------------------
+    # -- connecting -------------------------------------------------------------------------------------------------
 
     def process_plug(self) -> None:
         """Start connecting, on the connecting side."""
@@ -228,10 +228,10 @@ class SessionBase(Own, IOObject):
         assert self._addr is not None
         self.send_term_endpoint(self._socket, self._addr.uri)
 
-    # -- the end --------------------------------------------------------------------------------------------------------
+    # -- the end ----------------------------------------------------------------------------------------------------
 
     def process_term(self, linger: int) -> None:
-        """End once the pipe has: what it holds may still be sent for `linger` milliseconds (-1: as long as it takes)."""
+        """End once the pipe has: what it holds may be sent for `linger` milliseconds (-1: no limit)."""
         if self._pipe is None and not self._terminating_pipes:
             Own.process_term(self, 0)
             return

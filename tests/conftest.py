@@ -2,11 +2,12 @@
 """Fixtures and rules for every test.
 
 * ``ctx`` and ``socket`` give a fresh context and its sockets and end them; a ``term()`` that hangs fails the test.
-* ``raw`` gives raw peers and closes them; ``attach`` joins one to a library socket, once with the library binding and once with it
-  connecting.
+* ``raw`` gives raw peers and closes them; ``attach`` joins one to a library socket, once with the library binding and
+  once with it connecting.
 * After each test against libzmq_py the library's threads and all file descriptors must be gone.
-* ``@pytest.mark.departs`` marks claims where libzmq_py is better than libzmq on purpose; they are deselected, not skipped, when the
-  target is the real libzmq. ``@pytest.mark.draft`` marks those that need draft socket types; they are deselected without them.
+* ``@pytest.mark.departs`` marks claims where libzmq_py is better than libzmq on purpose; they are deselected, not
+  skipped, when the target is the real libzmq. ``@pytest.mark.draft`` marks those that need draft socket types; they
+  are deselected without them.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ import pytest
 from tests.support.raw_peer import RawPeer, RawPeers
 from tests.support.waiting import PATIENCE, ms, seconds, wait_until
 
-# The library under test is imported where it is used, and not here: tests of single modules must run even when the whole of it
-# cannot be imported.
+# The library under test is imported where it is used, and not here: tests of single modules must run even when the
+# whole of it cannot be imported.
 TARGET = os.environ.get("LIBZMQ_PY_TARGET", "libzmq_py")
 #: The library under test is real libzmq: pyzmq, unless pyzmq itself was told to run on libzmq_py.
 TARGET_IS_LIBZMQ = TARGET == "zmq" and not os.environ.get("PYZMQ_BACKEND", "").startswith("libzmq_py")
@@ -124,7 +125,8 @@ def ctx() -> Iterator[Any]:
 def socket(ctx: Any) -> Iterator[SocketFactory]:
     """Make sockets: ``socket(zmq.REQ, routing_id=b"me", maxmsgsize=8)``. All are closed with linger 0.
 
-    Blocking calls on them give up after a while (RCVTIMEO, SNDTIMEO), so that a lost message is a failure and not a hang.
+    Blocking calls on them give up after a while (RCVTIMEO, SNDTIMEO), so that a lost message is a failure and not a
+    hang.
     """
     from tests.support.target import zmq
 
@@ -173,15 +175,15 @@ def join(raw: RawPeers, sock: Any, direction: str, transport: str = "tcp") -> Ra
 def pump(sock: Any, peer: RawPeer) -> None:
     """Let ``sock`` do what other threads told it until ``peer`` has something to read.
 
-    What a new or lost connection means to the socket (subscriptions to send again, say) is done by the thread that calls the socket,
-    and not before it calls.
+    What a new or lost connection means to the socket (subscriptions to send again, say) is done by the thread that
+    calls the socket, and not before it calls.
     """
     wait_until(lambda: sock.getsockopt(EVENTS) >= 0 and peer.readable(), "something for the peer to read")
 
 
 @pytest.fixture(params=["binds", "connects"])
 def attach(request: pytest.FixtureRequest, raw: RawPeers) -> Attach:
-    """``peer = attach(sock)``: a raw peer of the socket; runs the test with the library binding and again connecting."""
+    """``peer = attach(sock)``: a raw peer of the socket; the test runs with the library binding, then connecting."""
     direction: str = request.param
 
     def make(sock: Any, transport: str = "tcp") -> RawPeer:

@@ -23,7 +23,7 @@ import pytest
 import zmq as real
 
 from tests.interop.sides import OURS, REAL, ROOT, Side, bound_endpoint, join
-from tests.stress.hostile import PROTOCOL, SCRIPTS, opening
+from tests.stress.hostile import ADMITTED, JOINED, OLD, PROTOCOL, SCRIPTS, WAITING, begin, hasty_speech
 from tests.support.raw_peer import RawPeer, RawPeers, cancel, frame, greeting, message, ready, subscribe
 from tests.support.waiting import SILENCE, Deadline, ms, seconds, wait_until
 
@@ -43,14 +43,6 @@ def theirs() -> Iterator[Side]:
     """Real libzmq."""
     with Side(REAL) as side:
         yield side
-
-
-@pytest.fixture
-def raw() -> Iterator[RawPeers]:
-    """Raw peers, closed at the end."""
-    peers = RawPeers()
-    yield peers
-    peers.close()
 
 
 @pytest.fixture(autouse=True)
@@ -151,25 +143,31 @@ def test_one_bad_peer(ours: Side, theirs: Side, raw: RawPeers, name: str) -> Non
     service.monitor.seen.clear()
     peer = raw.connect(service.address)
     service.monitor.wait("ACCEPTED")
-    peer.send(opening(script, "DEALER"))
+    begin(peer, script, "DEALER")
+    peer.send(script.speech)
     service.round_trip()
-    if script.outcome is not None:
+    if script.refused:
         peer.read_to_end()
-        service.monitor.wait(script.outcome)
-    elif script.joins:
-        service.monitor.wait("HANDSHAKE_SUCCEEDED")
+    elif script.outcome == WAITING:
+        peer.read_to_end(seconds(2))
+    else:
         assert "DISCONNECTED" not in service.monitor.poll_all(SILENCE)
         peer.reset()
-    if "DISCONNECTED" not in service.monitor.names:
-        service.monitor.wait("DISCONNECTED")
+    service.monitor.wait("DISCONNECTED")
     service.round_trip()
-    if not script.joins:
+    assert script.outcome is None or script.outcome in service.monitor.names
+    if script.stage != JOINED and script.outcome != ADMITTED:
         assert "HANDSHAKE_SUCCEEDED" not in service.monitor.names
 
 
-@pytest.mark.parametrize("kind", Service.CLIENTS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.departs] if kind == "REP" else []) for kind in Service.CLIENTS]
+)
 def test_a_crowd_of_bad_peers(ours: Side, theirs: Side, raw: RawPeers, kind: str) -> None:
-    """All of them, twice over, some hanging up, some resetting, some staying: the client's messages all get through."""
+    """All of them, twice over, some hanging up, some resetting, some staying: the client's messages all get through.
+
+    libzmq's REP loses replies here, see test_a_malformed_request_of_a_dead_peer.
+    """
     rng = random.Random(kind)
     service = Service(kind, ours, theirs)
     crowd = list(SCRIPTS.values()) * 2
@@ -177,7 +175,8 @@ def test_a_crowd_of_bad_peers(ours: Side, theirs: Side, raw: RawPeers, kind: str
     staying = []
     for script in crowd:
         peer = raw.connect(service.address)
-        data = opening(script, service.client_kind)
+        begin(peer, script, service.client_kind)
+        data = script.speech
         cut = rng.randrange(len(data) + 1)
         for piece in (data[:cut], data[cut:]):
             try:
@@ -205,6 +204,23 @@ def test_a_crowd_of_bad_peers(ours: Side, theirs: Side, raw: RawPeers, kind: str
     assert seen["HANDSHAKE_FAILED_NO_DETAIL"] > 0
     service.round_trip()
     assert "DISCONNECTED" not in service.client_monitor.poll_all()
+
+
+@pytest.mark.departs
+def test_a_malformed_request_of_a_dead_peer(ours: Side, theirs: Side, raw: RawPeers) -> None:
+    """A request without an envelope from a peer that has gone is dropped; the next client gets its answer.
+
+    libzmq's router_t::rollback forgets to reset its 'more' state when the pipe has gone, and swallows that answer.
+    """
+    service = Service("REP", ours, theirs)
+    for _ in range(3):
+        peer = raw.connect(service.address)
+        peer.handshake("DEALER")
+        service.monitor.wait("HANDSHAKE_SUCCEEDED")
+        peer.send(message(b"no empty frame"))
+        peer.close()
+        service.monitor.wait("DISCONNECTED")
+        service.round_trip()
 
 
 def test_a_wrong_type_is_refused_among_good_ones(ours: Side, theirs: Side) -> None:
@@ -236,7 +252,7 @@ def test_an_endless_message(ours: Side, theirs: Side, raw: RawPeers) -> None:
     """A message that never ends is never delivered, not a part of it, and holds nobody else up."""
     service = Service("PULL", ours, theirs)
     peer = raw.connect(service.address)
-    peer.send(greeting(), ready("PUSH"))
+    peer.handshake("PUSH")
     parts = frame(b"part", more=True) * 1000
     for _ in range(50):
         peer.send(parts)
@@ -255,7 +271,8 @@ def test_connections_cut_in_the_middle_of_a_message(ours: Side, theirs: Side, ra
     whole = message(b"", b"first part", b"x" * 300, b"last part")
     for cut in range(1, len(whole), 37):
         peer = raw.connect(service.address)
-        peer.send(greeting(), ready(socket_type), whole[:cut])
+        peer.handshake(socket_type)
+        peer.send(whole[:cut])
         service.round_trip()
         peer.close() if cut % 2 else peer.reset()
     for _ in range(3):
@@ -307,7 +324,7 @@ def test_a_flood_does_not_drown_the_others(ours: Side, theirs: Side, raw: RawPee
     """Fair queueing: while one peer sends all it can, the other's messages come through one after the other."""
     service = Service("PULL", ours, theirs)
     flooder = raw.connect(service.address)
-    flooder.send(greeting(), ready("PUSH"))
+    flooder.handshake("PUSH")
     batch = message(b"flood", bytes(50)) * 200
     stop = threading.Event()
 
@@ -325,7 +342,7 @@ def test_a_flood_does_not_drown_the_others(ours: Side, theirs: Side, raw: RawPee
             service.round_trip()
     finally:
         stop.set()
-        flooder.reset()
+        flooder.half_close()
         join(thread, "the flood")
 
 
@@ -334,7 +351,8 @@ def test_wild_subscriptions(ours: Side, theirs: Side, raw: RawPeers) -> None:
     service = Service("XPUB", ours, theirs)
     topics = [b"", b"\0", b"\1good", b"x" * 255, b"x" * 256, bytes(90_000), *(b"%d" % n for n in range(2000))]
     peer = raw.connect(service.address)
-    peer.send(greeting(), ready("SUB"), *map(subscribe, topics), *map(subscribe, topics[:100]))
+    peer.handshake("SUB")
+    peer.send(*map(subscribe, topics), *map(subscribe, topics[:100]))
     service.round_trip()
     peer.send(*map(cancel, topics[:1000]), *(message(b"\0" + topic) for topic in topics[:10]), cancel(b"unknown"))
     for _ in range(5):
@@ -349,14 +367,16 @@ def test_bad_listeners(ours: Side, theirs: Side, raw: RawPeers) -> None:
     """A connecting socket meets listeners that say wrong things or hang up, and works on with the one that is right."""
     push = ours.socket("PUSH", RECONNECT_IVL=5, HANDSHAKE_IVL=ms(100), IMMEDIATE=1)
     monitor = ours.monitor(push)
-    scripts = [script for script in SCRIPTS.values() if not script.joins]
-    listeners = [raw.listen() for _ in scripts]
+    # Not those that take part as ZMTP 1.0 peers or get through with an odd READY: they would get messages.
+    speeches = [hasty_speech(script, "PULL") for script in SCRIPTS.values() if script.outcome not in (OLD, ADMITTED)]
+    speeches = [speech for speech in speeches if speech[:1] in (b"", b"\xff") and ready("PULL") not in speech]
+    listeners = [raw.listen() for _ in speeches]
     for listener in listeners:
         push.connect(listener.endpoint)
-    for script, listener in zip(scripts, listeners, strict=True):
+    for speech, listener in zip(speeches, listeners, strict=True):
         peer = raw.accept(listener)
         try:
-            peer.send(script.opening)
+            peer.send(speech)
         except OSError:
             pass
         peer.close()
@@ -365,7 +385,7 @@ def test_bad_listeners(ours: Side, theirs: Side, raw: RawPeers) -> None:
     for number in range(20):
         push.send(b"%d" % number)
     assert [pull.recv() for _ in range(20)] == [b"%d" % number for number in range(20)]
-    wait_until(lambda: monitor.poll_all(0.01).count("DISCONNECTED") >= len(scripts), "the refusals")
+    wait_until(lambda: monitor.poll_all(0.01).count("DISCONNECTED") >= len(speeches), "the refusals")
     assert monitor.names.count("HANDSHAKE_SUCCEEDED") == 1
 
 
@@ -433,7 +453,7 @@ def _no_descriptor_for_a_socket() -> None:
             sock.close()
         scarcity.give_back()
         late = ctx.socket(OURS.PULL)
-        late.bind("inproc://x")
+        late.bind(f"inproc://{leave}")
         late.close()
     assert _library_threads() == threads
     first.close()

@@ -140,7 +140,7 @@ def test_command_is_required(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([])
     assert ended.value.code == 2
-    assert "demo" in capsys.readouterr().err
+    assert "command" in capsys.readouterr().err
 
 
 def test_module_runs_as_a_program() -> None:

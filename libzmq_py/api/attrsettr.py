@@ -13,8 +13,8 @@ In both, what is neither an option nor declared by a class raises AttributeError
 option does not pass in silence.
 
 No libzmq twin: pyzmq's sugar/attrsettr.py.
-Departs: on sockets and frames the descriptors know ``sock.linger`` and ``sock.LINGER``, but not ``sock.Linger``; and only
-options, where pyzmq takes any constant for one (``sock.PAIR`` reads option 0).
+Departs: on sockets and frames the descriptors know ``sock.linger`` and ``sock.LINGER``, but not ``sock.Linger``;
+and only options, where pyzmq takes any constant for one (``sock.PAIR`` reads option 0).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from errno import EFAULT, EINVAL
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 
 from libzmq_py import constants
 from libzmq_py.errors import ZMQError
 
 #: What an option's value can be.
-OptValT = Union[str, bytes, int]
+OptValT = str | bytes | int
 
 _T = TypeVar("_T")
 
@@ -80,8 +80,6 @@ class AttributeSetter:
 
 class OptionAttribute:
     """One option as an attribute, by way of the owner's ``get`` and ``set``."""
-
-    __slots__ = ("__doc__", "_name", "_option")
 
     def __init__(self, name: str, option: IntEnum) -> None:
         self._name = name

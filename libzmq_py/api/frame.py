@@ -15,10 +15,10 @@ How a class in Python can have a buffer depends on the version:
 ``send(data, copy=False)`` makes no frame, so that it copies nothing in any version.
 
 Mirrors: the message half of src/zmq.cpp (zmq_msg_get, zmq_msg_gets, ...); pyzmq's sugar/frame.py.
-Departs, from pyzmq: memory shared by ``Frame(b"...", copy=False)`` shows read-only when the object is immutable. Before 3.12
-such frames share nothing (their tracker works as if they did), ``copy.copy`` copies the content, and
-``isinstance(frame, bytearray)`` is true. ``get("routing_id")`` and ``get("group")`` of a frame that has none raise EINVAL
-and give ``""`` (pyzmq: whatever errno there was, and a crash).
+Departs, from pyzmq: memory shared by ``Frame(b"...", copy=False)`` shows read-only when the object is immutable.
+Before 3.12 such frames share nothing (their tracker works as if they did), ``copy.copy`` copies the content, and
+``isinstance(frame, bytearray)`` is true. ``get("routing_id")`` and ``get("group")`` of a frame that has none raise
+EINVAL and give ``""`` (pyzmq: whatever errno there was, and a crash).
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def as_bytes(data: Buffer) -> bytes:
     return data if type(data) is bytes else bytes(byte_view(data))
 
 
-if sys.version_info >= (3, 12):
+if TYPE_CHECKING or sys.version_info >= (3, 12):
 
     class _Content:
         """The bytes of a frame."""
@@ -109,14 +109,14 @@ if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview:
             """Show the content, writable if it belongs to this frame."""
             content = self._content
-            if self._private and (type(content) is _Bytes or content.readonly):
+            if self._private and (not isinstance(content, memoryview) or content.readonly):
                 content = self._content = memoryview(bytearray(content))
             return memoryview(content)
 
         def _content_for(self, copy: Self) -> None:
             copy._fill(self._content, self._private)
 
-        def _content_now(self) -> CoreFrame:
+        def _content_now(self) -> bytes | memoryview:
             return self._content
 
 else:
@@ -133,7 +133,7 @@ else:
         def _content_for(self, copy: Self) -> None:
             copy._fill(memoryview(self), True)
 
-        def _content_now(self) -> CoreFrame:
+        def _content_now(self) -> bytes | memoryview:
             return memoryview(self)
 
         __eq__ = object.__eq__
@@ -274,7 +274,7 @@ class Frame(_Content):
         release = None if hold is None else keeper(hold)
         return Msg(content, release=release, routing_id=self._routing_id, group=self._group)
 
-    # -- content --------------------------------------------------------------------------------------------------
+    # -- content ----------------------------------------------------------------------------------------------------
 
     @property
     def bytes(self) -> _Bytes:
@@ -287,7 +287,7 @@ class Frame(_Content):
     @property
     def buffer(self) -> memoryview:
         """A view of the content; the same object as long as somebody has it."""
-        view = self._buffer and self._buffer()
+        view = None if self._buffer is None else self._buffer()
         if view is None:
             view = memoryview(self)
             self._buffer = ref(view)
@@ -319,7 +319,7 @@ class Frame(_Content):
         module = "zmq" if cls.__module__ == __name__ else cls.__module__
         return f"<{module}.{cls.__name__}({shown})>"
 
-    # -- properties ------------------------------------------------------------------------------------------------
+    # -- properties -------------------------------------------------------------------------------------------------
 
     @overload
     def get(self, option: int | Literal["routing_id"]) -> int: ...
@@ -398,7 +398,8 @@ class Frame(_Content):
                 raise TypeError(f"expected str, got: {value!r}")
             group = value.encode() if isinstance(value, str) else value
             if len(group) > _GROUP_MAX_LENGTH:
-                raise zmq_error(EINVAL, f"{strerror(EINVAL)} (group of {len(group)} bytes, {_GROUP_MAX_LENGTH} at most)")
+                limit = f"{_GROUP_MAX_LENGTH} at most"
+                raise zmq_error(EINVAL, f"{strerror(EINVAL)} (group of {len(group)} bytes, {limit})")
             self._group = group.decode()
         else:
             raise self._unknown(option)

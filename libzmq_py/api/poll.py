@@ -60,7 +60,7 @@ def _target(item: Any) -> SocketBase | int:
         raise TypeError(f"Socket must be a 0MQ socket, an integer fd or have a fileno() method: {item!r}")
     try:
         return int(item.fileno())
-    except Exception as error:  # noqa: BLE001 (whatever a foreign object does)
+    except Exception as error:
         raise ValueError(f"fileno() must return a valid integer fd: {item!r}") from error
 
 
@@ -150,8 +150,11 @@ def select(
         for item in items:
             wanted[item] = wanted.get(item, 0) | flag
     ready = zmq_poll(list(wanted.items()), milliseconds)
-    readable, writable, failed = ([item for item, events in ready if events & flag] for flag in (POLLIN, POLLOUT, POLLERR))
-    return readable, writable, failed
+
+    def having(flag: int) -> list[Any]:
+        return [item for item, events in ready if events & flag]
+
+    return having(POLLIN), having(POLLOUT), having(POLLERR)
 
 
 __all__ = ["Poller", "select", "zmq_poll"]

@@ -7,21 +7,22 @@ to the core reach a stand-in that refuses (``live.CLOSED``).
 
 Mirrors: the socket half of src/zmq.cpp; pyzmq's sugar/socket.py and backend Socket.
 Departs, from pyzmq: ``send_multipart`` hands a message over as one unit and does not call ``send`` for each part, nor
-``recv_multipart`` ``recv``, which matters to subclasses that override them. ``send_multipart`` takes any iterable. Options
-as attributes are those of ``attrsettr.option_attributes``. ``setsockopt(option, None)`` is C's (NULL, 0) for options that
+``recv_multipart`` ``recv``, which matters to subclasses that override them; it takes any iterable. Options as
+attributes are those of ``attrsettr.option_attributes``. ``setsockopt(option, None)`` is C's (NULL, 0) for options that
 hold bytes. ``monitor`` takes ``version`` and ``type``. A shadow made from a number knows its context. A socket made by
-``Socket(ctx, type)`` is closed by ``ctx.destroy()`` like one made by ``ctx.socket(type)``. Reading LAST_ENDPOINT and other strings
-never fails for their length.
+``Socket(ctx, type)`` is closed by ``ctx.destroy()`` like one made by ``ctx.socket(type)``. A string option can be read
+whatever its length, and CURVE keys can be read. Closing a socket in a forked child does nothing, and there ``closed``
+is true.
 """
 
 from __future__ import annotations
 
+import builtins
 import errno
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Union, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
 from warnings import warn
 
 from libzmq_py.api.attrsettr import OptValT, is_declared, option_attributes
@@ -33,7 +34,6 @@ from libzmq_py.constants import (
     EVENT_ALL,
     PAIR,
     POLLIN,
-    SNDMORE,
     Errno,
     SocketOption,
     SocketType,
@@ -41,9 +41,10 @@ from libzmq_py.constants import (
 )
 from libzmq_py.errors import ZMQBindError, ZMQError, strerror, zmq_error
 from libzmq_py.msg import Msg, frame_bytes
+from libzmq_py.options import option_name
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer, Self, TypeAlias
+    from typing_extensions import Buffer, Self
 
     from libzmq_py.api.context import Context
     from libzmq_py.msg import Frame as CoreFrame
@@ -120,7 +121,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
     _monitor_socket: Any = None
     _type_name = "UNKNOWN"
     _repr_cls = "zmq.Socket"
-    _poller_class: type[Any] = Poller
+    _poller_class: builtins.type[Any] = Poller
 
     context: Context[Any]
     copy_threshold: int
@@ -192,7 +193,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
             self.type = socket_type
             self._type_name = str(socket_type)
 
-    # -- the end --------------------------------------------------------------------------------------------------
+    # -- the end ----------------------------------------------------------------------------------------------------
 
     def __del__(self) -> None:
         # Attributes may be missing, and `warn` None, when the interpreter ends or a subclass failed to initialize.
@@ -236,9 +237,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -248,12 +247,12 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         closed = " closed" if self.closed else ""
         return f"<{name}(zmq.{self._type_name}) at {hex(id(self))}{closed}>"
 
-    # -- shadows --------------------------------------------------------------------------------------------------
+    # -- shadows ----------------------------------------------------------------------------------------------------
 
     @classmethod
     def shadow(cls, address: int | Socket[Any]) -> Self:
         """Make another face of a socket, given as a Socket or as the ``underlying`` of one."""
-        return cls(shadow=address)  # type: ignore[misc]
+        return cls(shadow=address)
 
     def __copy__(self, memo: Any = None) -> Self:
         """A copy is a shadow."""
@@ -261,14 +260,14 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
     __deepcopy__ = __copy__
 
-    # -- endpoints ------------------------------------------------------------------------------------------------
+    # -- endpoints --------------------------------------------------------------------------------------------------
 
     def bind(self, addr: str) -> _SocketContext[Self]:
         """Accept connections on an endpoint.
 
         Args:
-            addr: ``tcp://interface:port``, ``ipc://path``, ``inproc://name``. Port 0 or ``*`` lets the system choose; the
-                attribute ``last_endpoint`` then tells.
+            addr: ``tcp://interface:port``, ``ipc://path``, ``inproc://name``. Port 0 or ``*`` lets the system choose;
+                the attribute ``last_endpoint`` then tells.
 
         Returns:
             A context manager that unbinds at its end.
@@ -380,7 +379,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
                 return port
         raise ZMQBindError(f"Could not bind socket to random port ({addr}, {min_port} to {max_port - 1}).")
 
-    # -- options --------------------------------------------------------------------------------------------------
+    # -- options ----------------------------------------------------------------------------------------------------
 
     def set(self, option: int, optval: int | bytes | None) -> None:
         """Set an option. Most act on endpoints bound or connected afterwards.
@@ -400,15 +399,15 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         if isinstance(core, DeadSocket):
             core.refuse()
         if isinstance(optval, str):
-            raise TypeError(f"unicode not allowed, use setsockopt_string (option {_option_name(option)})")
+            raise TypeError(f"unicode not allowed, use setsockopt_string (option {option_name(option)})")
         kind = _KINDS.get(option, _OptType.int)
         if kind is _OptType.bytes:
             if optval is not None and not isinstance(optval, bytes):
-                raise TypeError(f"expected bytes, got: {optval!r} (option {_option_name(option)})")
+                raise TypeError(f"expected bytes, got: {optval!r} (option {option_name(option)})")
         elif not isinstance(optval, int):
-            raise TypeError(f"expected int, got: {optval!r} (option {_option_name(option)})")
+            raise TypeError(f"expected int, got: {optval!r} (option {option_name(option)})")
         elif optval.bit_length() >= _INT_BITS[kind] and optval != -(1 << _INT_BITS[kind] - 1):
-            raise OverflowError(f"value too large to convert to {kind.value}: {optval} (option {_option_name(option)})")
+            raise OverflowError(f"value too large to convert to {kind.value}: {optval} (option {option_name(option)})")
         if not isinstance(option, int):
             raise TypeError(f"an integer is required, got option {option!r}")
         core.setsockopt(option, optval)
@@ -449,7 +448,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
             ZMQError: As ``get``.
         """
         if SocketOption(option)._opt_type is not _OptType.bytes:
-            raise TypeError(f"option {_option_name(option)} will not return a string to be decoded")
+            raise TypeError(f"option {option_name(option)} will not return a string to be decoded")
         return cast(bytes, self.get(option)).decode(encoding)
 
     setsockopt_string = setsockopt_unicode = set_string
@@ -463,7 +462,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         if lowered in ("subscribe", "unsubscribe"):
             # Methods, to which one may all the same assign.
             self._set_topic(SocketOption[key.upper()], value)
-        elif is_declared(type(self), key):
+        elif is_declared(self.__class__, key):
             object.__setattr__(self, key, value)
         elif key.upper() in SocketOption.__members__:
             self.set(SocketOption[key.upper()], value)
@@ -517,6 +516,16 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
+    @overload  # before the rest, as a Frame is a Buffer too
+    def send(  # type: ignore[overload-overlap]
+        self,
+        data: Frame,
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        routing_id: int | None = None,
+        group: str | None = None,
+    ) -> MessageTracker: ...
     @overload  # copies (the default)
     def send(
         self,
@@ -558,16 +567,6 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         routing_id: int | None = None,
         group: str | None = None,
     ) -> MessageTracker | None: ...
-    @overload
-    def send(
-        self,
-        data: Frame,
-        flags: int = 0,
-        copy: bool = True,
-        track: bool = False,
-        routing_id: int | None = None,
-        group: str | None = None,
-    ) -> MessageTracker: ...
     def send(
         self,
         data: Any,
@@ -584,8 +583,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         Args:
             data: bytes, a Frame, or anything with a buffer.
             flags: SNDMORE, more frames of the message follow; DONTWAIT, fail rather than wait.
-            copy: False shares the memory of ``data`` with the library if it has ``copy_threshold`` bytes or more; it must
-                not change until it is sent.
+            copy: False shares the memory of ``data`` with the library if it has ``copy_threshold`` bytes or more; it
+                must not change until it is sent.
             track: With ``copy=False``, return a tracker that tells when.
             routing_id: The client (SERVER; draft).
             group: The group (RADIO; draft).
@@ -729,7 +728,9 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         """
         import pickle
 
-        return self.send(pickle.dumps(obj, protocol), flags, **kwargs)
+        data: bytes = pickle.dumps(obj, protocol)
+        tracker: MessageTracker | None = self.send(data, flags, **kwargs)
+        return tracker
 
     def send_json(self, obj: object, flags: int = 0, **kwargs: Any) -> MessageTracker | None:
         """Send an object as JSON in UTF-8.
@@ -740,7 +741,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         import json
 
         send_kwargs = {name: kwargs.pop(name) for name in ("routing_id", "group") if name in kwargs}
-        return self.send(json.dumps(obj, **kwargs).encode(), flags, **send_kwargs)
+        tracker: MessageTracker | None = self.send(json.dumps(obj, **kwargs).encode(), flags, **send_kwargs)
+        return tracker
 
     # -- receiving --------------------------------------------------------------------------------------------------
 
@@ -819,8 +821,9 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
         zmq_recv.
         """
-        if self._core is CLOSED:
-            CLOSED.refuse()
+        core = self._core
+        if isinstance(core, DeadSocket):
+            core.refuse()
         view = byte_view(buffer)
         if view.readonly:
             raise BufferError(f"memoryview: underlying buffer is not writable ({type(buffer).__name__})")
@@ -892,7 +895,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         Raises:
             ZMQError: ENOTSUP, the socket is closed; ETERM.
         """
-        if self.closed:
+        if self._core is CLOSED:
             raise zmq_error(Errno.ENOTSUP, f"{strerror(Errno.ENOTSUP)} (poll of {self!r})")
         if self._poller_class is not Poller:
             poller = self._poller_class()
@@ -988,13 +991,6 @@ def _name_address(error: ZMQError, addr: object) -> None:
         error.strerror += f" (addr={addr!r})"
 
 
-def _option_name(option: int) -> str:
-    try:
-        return SocketOption(option).name
-    except ValueError:
-        return str(option)
-
-
 def _check_part(index: int, part: object) -> None:
     if isinstance(part, (bytes, memoryview, Frame)):
         return
@@ -1006,6 +1002,6 @@ def _check_part(index: int, part: object) -> None:
         raise TypeError(f"Frame {index} ({shown}) does not support the buffer interface.") from error
 
 
-SyncSocket: TypeAlias = Union["Socket[bytes]"]
+SyncSocket: TypeAlias = Socket[bytes]
 
 __all__ = ["Socket", "SyncSocket"]

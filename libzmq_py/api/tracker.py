@@ -77,7 +77,7 @@ class MessageTracker:
         Raises:
             NotDone: The time is over.
         """
-        if timeout is False or timeout < 0:
+        if timeout is False or timeout < 0:  # type: ignore[redundant-expr]  # False is 0 to mypy
             timeout = _FOR_EVER
         deadline = time.monotonic() + timeout
         for event in self.events:

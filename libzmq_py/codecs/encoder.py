@@ -9,11 +9,11 @@ the engine joins it (small frames) or hands it to the kernel as it is (large one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, Union
+from typing import Protocol
 
 from libzmq_py.msg import Message
 
-Buffer = Union[bytes, memoryview]
+Buffer = bytes | memoryview
 
 
 class Encoder(Protocol):

@@ -2,9 +2,10 @@
 """Where a thread finds the commands sent to its objects: many writers, one reader.
 
 Mirrors: src/mailbox.cpp, src/mailbox.hpp, src/i_mailbox.hpp.
-Departs: no writer lock on the path of a command, as `deque.append` is atomic.  libzmq's reader is passive (to be signalled) whenever it is not
-reading; ours only while it sleeps or is about to (`arm`), because a signal costs a system call and with it the GIL.
-A mailbox whose descriptor is watched from outside (ZMQ_FD, the reaper) stays armed between calls: `keep_armed`.
+Departs: no writer lock on the path of a command, as `deque.append` is atomic.  libzmq's reader is passive (to be
+signalled) whenever it is not reading; ours only while it sleeps or is about to (`arm`), because a signal costs a system
+call and with it the GIL.  A mailbox whose descriptor is watched from outside (ZMQ_FD, the reaper) stays armed between
+calls: `keep_armed`.
 
 States of the reader: *active* (it looks at `commands` before it does anything else) and *armed* (the token of
 `YPipe` lies down; the writer that takes it rings the signaler).

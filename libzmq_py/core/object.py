@@ -45,7 +45,7 @@ class ZmqObject:
         self.ctx = ctx
         self.tid = tid
 
-    # -- dispatch -----------------------------------------------------------------------------------------------
+    # -- dispatch ---------------------------------------------------------------------------------------------------
 
     def process_command(self, command: Command) -> None:
         """Run the handler of a command addressed to this object."""
@@ -66,7 +66,7 @@ class ZmqObject:
         """The least loaded I/O thread allowed by the mask, or None."""
         return self.ctx.choose_io_thread(affinity)
 
-    # -- senders ------------------------------------------------------------------------------------------------
+    # -- senders ----------------------------------------------------------------------------------------------------
 
     def send_stop(self) -> None:
         """To this object itself, from any thread."""
@@ -167,7 +167,7 @@ class ZmqObject:
         """Tell the context that the last socket is gone. Nobody dispatches this one: term() waits for it."""
         self.ctx.send_command(TERM_TID, (self, CommandType.DONE, ()))
 
-    # -- handlers that only some classes override -----------------------------------------------------------------
+    # -- handlers that only some classes override -------------------------------------------------------------------
 
     def _unexpected(self, command: str) -> NoReturn:
         # Commands are made by our own objects only: one that nobody handles is an error in this library.

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from libzmq_py.core.object import ZmqObject
 from libzmq_py.core.ypipe import YPipe
 from libzmq_py.core.ypipe_conflate import YPipeConflate
-from libzmq_py.msg import CREDENTIAL, DELIMITER, ROUTING_ID, Frame, Message, Msg
+from libzmq_py.msg import CREDENTIAL, DELIMITER, ROUTING_ID, Frame, Message, Msg, message_of
 
 if TYPE_CHECKING:
     from libzmq_py.endpoint import EndpointUriPair
@@ -162,7 +162,7 @@ class Pipe(ZmqObject):
         """True until the end of this end begins."""
         return self._state is State.ACTIVE
 
-    # -- reading ------------------------------------------------------------------------------------------------
+    # -- reading ----------------------------------------------------------------------------------------------------
 
     def check_read(self) -> bool:
         """True if `read` will give a message; False has put this end to sleep until `read_activated`."""
@@ -242,7 +242,7 @@ class Pipe(ZmqObject):
             return False
         return True
 
-    # -- writing ------------------------------------------------------------------------------------------------
+    # -- writing ----------------------------------------------------------------------------------------------------
 
     def check_write(self) -> bool:
         """True if a message may be written; False if this end is full (until `write_activated`) or ending."""
@@ -296,7 +296,7 @@ class Pipe(ZmqObject):
         self._out_parts = []
         # Room was found at the first frame: a message that was begun is not cut by the limit.
         self._msgs_written += 1
-        self._out_queue.append(tuple(parts) if len(parts) > 1 else frame)  # type: ignore[arg-type]
+        self._out_queue.append(message_of(tuple(parts)))
         return True
 
     def write_batch(self, msgs: list[Message]) -> int:
@@ -332,7 +332,7 @@ class Pipe(ZmqObject):
             self.send_activate_read(peer)
             raise
 
-    # -- commands from the other end ----------------------------------------------------------------------------
+    # -- commands from the other end --------------------------------------------------------------------------------
 
     def process_activate_read(self) -> None:
         """There is something to read."""
@@ -372,7 +372,7 @@ class Pipe(ZmqObject):
         if self._state is State.ACTIVE and self._sink is not None:
             self._sink.hiccuped(self)
 
-    # -- the end ------------------------------------------------------------------------------------------------
+    # -- the end ----------------------------------------------------------------------------------------------------
 
     def set_nodelay(self) -> None:
         """Acknowledge the end at once when the peer asks for it, without reading what is left."""
@@ -454,7 +454,7 @@ class Pipe(ZmqObject):
             if state is not State.WAITING_FOR_DELIMITER:
                 self._in_active = False
 
-    # -- high-water marks ---------------------------------------------------------------------------------------
+    # -- high-water marks -------------------------------------------------------------------------------------------
 
     def _set_limits(self, inhwm: int, outhwm: int) -> None:
         self._lwm = (inhwm + 1) // 2  # 0 means: no limit, hence no credits
@@ -500,7 +500,7 @@ class Pipe(ZmqObject):
         else:
             self.set_hwms(inhwm, outhwm)
 
-    # -- counts for the monitor ---------------------------------------------------------------------------------
+    # -- counts for the monitor -------------------------------------------------------------------------------------
 
     def send_stats_to_peer(self, socket: Any) -> None:
         """Ask for a PIPES_STATS event."""
@@ -513,7 +513,7 @@ class Pipe(ZmqObject):
         """Add the own count."""
         self.send_pipe_stats_publish(socket, queue_count, self._msgs_written - self._peers_msgs_read, endpoint_pair)
 
-    # -- out-of-band messages -----------------------------------------------------------------------------------
+    # -- out-of-band messages ---------------------------------------------------------------------------------------
 
     def send_disconnect_msg(self) -> None:
         """Write the message that tells the peer's user of the end (ZMQ_DISCONNECT_MSG). The limit does not hold."""

@@ -76,7 +76,7 @@ class StreamEngineBase(IOObject):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.endpoint_uri_pair.local} - {self.endpoint_uri_pair.remote}>"
 
-    # -- what a protocol decides ----------------------------------------------------------------------------------
+    # -- what a protocol decides ------------------------------------------------------------------------------------
 
     def plug_internal(self) -> None:
         """Start talking."""
@@ -103,11 +103,11 @@ class StreamEngineBase(IOObject):
         """True if the connection ends before its handshake is complete."""
         return False
 
-    # -- life -----------------------------------------------------------------------------------------------------
+    # -- life -------------------------------------------------------------------------------------------------------
 
     def plug(self, io_thread: Any, session: EngineHost) -> None:
         """Start, in the session's thread."""
-        super().plug(io_thread)
+        self.plug_into(io_thread)
         self._session = session
         self._handle = self.add_fd(self._sock.fileno())
         self.plug_internal()

@@ -139,7 +139,7 @@ class ZmtpEngine(StreamEngineBase):
                 return
         self._process_batch(b"")
 
-    # -- greeting -----------------------------------------------------------------------------------------------------
+    # -- greeting ---------------------------------------------------------------------------------------------------
 
     def _process_greeting(self, data: bytes) -> bytes | None:
         """Collect the peer's greeting and answer what it shows; what follows it, or None if it is not whole."""
@@ -236,7 +236,7 @@ class ZmtpEngine(StreamEngineBase):
         self._send_handshake_commands()
         return self.plugged
 
-    # -- handshake ------------------------------------------------------------------------------------------------------
+    # -- handshake --------------------------------------------------------------------------------------------------
 
     def _send_handshake_commands(self) -> None:
         mechanism = self._mechanism
@@ -315,7 +315,7 @@ class ZmtpEngine(StreamEngineBase):
         # libzmq: a connection without a mechanism, so every 1.0 and 2.0 one, counts as never having completed it.
         return self._mechanism is None or self._stage is not Stage.READY
 
-    # -- traffic ----------------------------------------------------------------------------------------------------------
+    # -- traffic ----------------------------------------------------------------------------------------------------
 
     def _next_msgs(self) -> list[Message]:
         if self._control:

@@ -18,7 +18,7 @@ class IOObject:
 
     _poller: Poller | None = None
 
-    def plug(self, io_thread: IOThread) -> None:
+    def plug_into(self, io_thread: IOThread) -> None:
         """Use this thread's poller from now on (a session's engine may be plugged in again after a hand-over)."""
         self._poller = io_thread.poller
 

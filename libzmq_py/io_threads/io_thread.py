@@ -67,7 +67,7 @@ class IOThread(ZmqObject):
             command = commands.popleft()
             try:
                 command[0].process_command(command)
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # A defect of ours must not end the thread that serves every other connection.
                 _LOG.exception("command %s to %r failed", command[1].value, command[0])
 

@@ -83,7 +83,7 @@ class Poller:
         self._guard = guard
         self._guard_sink = sink
 
-    # -- descriptors --------------------------------------------------------------------------------------------
+    # -- descriptors ------------------------------------------------------------------------------------------------
 
     def add_fd(self, fd: int, sink: PollEvents) -> Handle:
         """Take a descriptor in, with no events yet."""
@@ -127,7 +127,7 @@ class Poller:
             self._selector.modify(handle.fd, events, handle)
         handle.events = events
 
-    # -- timers -------------------------------------------------------------------------------------------------
+    # -- timers -----------------------------------------------------------------------------------------------------
 
     def add_timer(self, timeout: int, sink: PollEvents, id_: int) -> None:
         """Call `sink.timer_event(id_)` once, `timeout` milliseconds from now."""
@@ -168,23 +168,26 @@ class Poller:
     def _call_timer(sink: PollEvents, id_: int) -> None:
         try:
             sink.timer_event(id_)
-        except Exception:
+        except Exception:  # noqa: BLE001
             _LOG.exception("timer %#x of %r failed", id_, sink)
 
-    # -- the loop -----------------------------------------------------------------------------------------------
+    # -- the loop ---------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Leave the loop after the current batch."""
         self._stopping = True
 
+    @property
+    def _running(self) -> bool:
+        return not self._stopping
+
     def loop(self) -> None:
         """Run until `stop`, then free the selector."""
         try:
-            while not self._stopping:
+            while self._running:
                 timeout = self._execute_timers() if self._timers else None
-                if self._stopping:
-                    break
-                self._wait_and_dispatch(timeout)
+                if self._running:
+                    self._wait_and_dispatch(timeout)
         finally:
             self._selector.close()
 
@@ -193,10 +196,9 @@ class Poller:
         if guard is not None and not guard.arm():
             guard.disarm()
             self._call_guard()
-            timeout = 0  # the descriptors have their turn too
-            if self._stopping:
+            if not self._running:
                 return
-            ready = self._selector.select(timeout)
+            ready = self._selector.select(0)  # the descriptors have their turn too
         else:
             ready = self._selector.select(timeout)
             if guard is not None:
@@ -212,13 +214,13 @@ class Poller:
         if self._guard_sink is not None:
             try:
                 self._guard_sink.in_event()
-            except Exception:
+            except Exception:  # noqa: BLE001
                 _LOG.exception("a command failed")
 
     def _call(self, handle: Handle, handler: object) -> None:
         try:
             handler()  # type: ignore[operator]
-        except Exception:
+        except Exception:  # noqa: BLE001
             # 'Cannot happen', so the cause is a defect here. The thread serves other connections and must live on;
             # this descriptor would otherwise fire again for ever.
             _LOG.exception("event handler of %r failed", handle.sink)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from libzmq_py.msg import Frame, Message
 
 
-class LostPipe(Exception):  # noqa: N818  (an outcome, not an error: libzmq's return value -2)
+class LostPipe(Exception):
     """The pipe that was taking a multipart message has ended; the rest of the message will be dropped."""
 
 

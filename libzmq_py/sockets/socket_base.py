@@ -16,7 +16,6 @@ Threads: the caller's, until `close`; then the reaper's. `tid` stays the same. N
 from __future__ import annotations
 
 import errno
-import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -28,9 +27,13 @@ from libzmq_py.core.array import Array
 from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.own import Own
 from libzmq_py.core.pipe import Pipe, pipepair
-from libzmq_py.endpoint import EndpointUriPair, make_unconnected_bind_endpoint_pair, make_unconnected_connect_endpoint_pair
+from libzmq_py.endpoint import (
+    EndpointUriPair,
+    make_unconnected_bind_endpoint_pair,
+    make_unconnected_connect_endpoint_pair,
+)
 from libzmq_py.errors import Again, ZMQError, zmq_error
-from libzmq_py.msg import Frame, Message, Msg
+from libzmq_py.msg import Frame, Message
 from libzmq_py.options import Options, get_effective_conflate_option, refused_option
 from libzmq_py.session_base import SessionBase
 from libzmq_py.sockets.fq import FQ
@@ -95,7 +98,7 @@ class SocketBase(Own):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} socket {self.options.socket_id}>"
 
-    # -- what a type decides ------------------------------------------------------------------------------------
+    # -- what a type decides ----------------------------------------------------------------------------------------
 
     def xattach_pipe(self, pipe: Pipe, subscribe_to_all: bool, locally_initiated: bool) -> None:
         """A new pipe."""
@@ -152,7 +155,7 @@ class SocketBase(Own):
         """Leave a group (DISH)."""
         raise zmq_error(Errno.ENOTSUP, f"Operation not supported (leave on {type(self).__name__.upper()})")
 
-    # -- commands -----------------------------------------------------------------------------------------------
+    # -- commands ---------------------------------------------------------------------------------------------------
 
     def process_commands(self, timeout: int) -> None:
         """Process what is in the mailbox, waiting up to `timeout` ms (-1: for ever) for something to process.
@@ -193,7 +196,7 @@ class SocketBase(Own):
         """Both counts of a pipe are known."""
         self._monitor.event(endpoint_pair, 0x10000, outbound, inbound)
 
-    # -- send and recv ------------------------------------------------------------------------------------------
+    # -- send and recv ----------------------------------------------------------------------------------------------
 
     def send(self, msg: Frame, flags: int = 0) -> None:
         """Send one frame (zmq_msg_send).
@@ -205,7 +208,8 @@ class SocketBase(Own):
             flags: SNDMORE if more frames of the message follow, DONTWAIT not to wait.
 
         Raises:
-            ZMQError: EAGAIN, it could not be sent within SNDTIMEO or at once; ETERM; EFSM, ENOTSUP, EHOSTUNREACH by type.
+            ZMQError: EAGAIN, it could not be sent within SNDTIMEO or at once; ETERM; by type EFSM, ENOTSUP,
+                EHOSTUNREACH.
         """
         if self._commands:
             self.process_commands(0)
@@ -342,7 +346,7 @@ class SocketBase(Own):
         self.mailbox.keep_armed = True
         self.mailbox.recv_nothing()
 
-    # -- options ------------------------------------------------------------------------------------------------
+    # -- options ----------------------------------------------------------------------------------------------------
 
     def setsockopt(self, option: int, value: int | bytes | None) -> None:
         """Set an option (zmq_setsockopt).
@@ -398,7 +402,7 @@ class SocketBase(Own):
         """Leave a group (zmq_leave)."""
         self.xleave(group)
 
-    # -- bind and connect ---------------------------------------------------------------------------------------
+    # -- bind and connect -------------------------------------------------------------------------------------------
 
     def bind(self, endpoint: str) -> None:
         """Accept connections on an endpoint (zmq_bind).
@@ -575,7 +579,7 @@ class SocketBase(Own):
             pipe.send_disconnect_msg()
             pipe.terminate(True)  # the peer may read what is under way
 
-    # -- pipes --------------------------------------------------------------------------------------------------
+    # -- pipes ------------------------------------------------------------------------------------------------------
 
     def attach_pipe(self, pipe: Pipe, subscribe_to_all: bool = False, locally_initiated: bool = False) -> None:
         """Use a new pipe."""
@@ -619,7 +623,7 @@ class SocketBase(Own):
         if entries is not None:
             entries[:] = [(child, None if entry_pipe is pipe else entry_pipe) for child, entry_pipe in entries]
 
-    # -- the end ------------------------------------------------------------------------------------------------
+    # -- the end ----------------------------------------------------------------------------------------------------
 
     @property
     def closed(self) -> bool:
@@ -684,7 +688,7 @@ class SocketBase(Own):
         self._endpoints.clear()
         self._rcv_parts.clear()
 
-    # -- monitor ------------------------------------------------------------------------------------------------
+    # -- monitor ----------------------------------------------------------------------------------------------------
 
     def monitor(self, endpoint: str | None, events: int, version: int = 1, type_: int = 0) -> None:
         """Send events to an inproc endpoint; None ends the monitor (zmq_socket_monitor).

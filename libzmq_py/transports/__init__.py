@@ -22,11 +22,12 @@ from libzmq_py.transports.address import Address
 from libzmq_py.transports.ipc import IPC
 from libzmq_py.transports.tcp import TCP
 from libzmq_py.transports.transport import Listener, SessionHost, SocketHost, Transport
+from libzmq_py.transports.udp import UDP
 
 ENTRY_POINT_GROUP = "libzmq_py.transports"
 
 #: Scheme -> transport.
-TRANSPORTS: dict[str, Transport] = {"tcp": TCP}
+TRANSPORTS: dict[str, Transport] = {"tcp": TCP, "udp": UDP}
 if hasattr(socket, "AF_UNIX"):
     TRANSPORTS["ipc"] = IPC
 

@@ -77,7 +77,7 @@ def send_hello_msg(pipe: Pipe, options: Options) -> None:
 
 
 class InprocRegistry:
-    """The inproc names (whole endpoints, `inproc://...`) of one context. Any thread; one lock (libzmq: `endpoints_sync`)."""
+    """The inproc names (whole endpoints) of one context. Any thread; one lock (libzmq: `endpoints_sync`)."""
 
     def __init__(self) -> None:
         self._sync = threading.RLock()

@@ -185,7 +185,7 @@ class IpResolver:
         reason = error.strerror if isinstance(error, OSError) else error
         return OSError(number, f"host {host!r}: {reason}")
 
-    # -- the system, apart for tests ------------------------------------------------------------------------------
+    # -- the system, apart for tests --------------------------------------------------------------------------------
 
     def do_getaddrinfo(self, host: str, family: int, flags: int) -> list[tuple[Any, ...]]:
         """Ask the system's resolver. May block."""

@@ -55,7 +55,7 @@ class StreamConnecterBase(Own, IOObject):
         self, io_thread: IOThread, session: SessionHost, options: Options, addr: Address, delayed_start: bool
     ) -> None:
         super().__init__(io_thread, options)
-        self.plug(io_thread)
+        self.plug_into(io_thread)
         self._addr = addr
         # Opaque: only commands go there.
         self._session: Any = session

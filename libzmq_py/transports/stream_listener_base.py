@@ -49,7 +49,7 @@ class StreamListenerBase(Listener, IOObject):
 
     def __init__(self, io_thread: IOThread, socket: SocketHost, options: Options) -> None:
         super().__init__(io_thread, options)
-        self.plug(io_thread)
+        self.plug_into(io_thread)
         self._socket = socket
         # The listening descriptor, from set_local_address to close.
         self._s: Any = None

@@ -27,7 +27,7 @@ def modules() -> set[str]:
     """The modules of the package, as spec/modules.md names them; packages only where they hold code."""
     found = set()
     for path in (ROOT / "libzmq_py").rglob("*.py"):
-        code = re.search(r"^(import|from|def|class|\w+ *[:=])", path.read_text("utf-8"), re.M)
+        code = re.search(r"^(import|from (?!__future__)|def|class|\w+ *[:=])", path.read_text("utf-8"), re.M)
         if path.name != "__init__.py" or code:
             found.add(path.relative_to(ROOT / "libzmq_py").as_posix())
     return found
@@ -94,8 +94,9 @@ def test_tox_environments_are_described() -> None:
 
 
 def test_sources_carry_the_licence() -> None:
-    """Every Python file starts with the licence identifier."""
+    """Every Python file that is not empty starts with the licence identifier."""
     folders = ("libzmq_py", "tests", "bench")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    first = "# SPDX-License-Identifier: MPL-2.0"
-    assert [str(path) for path in files if not path.read_text("utf-8").startswith(first)] == []
+    first = "# SPDX-License-Identifier: MPL-2.0\n"
+    texts = {str(path): path.read_text("utf-8") for path in files}
+    assert [path for path, text in texts.items() if text and not text.startswith(first)] == []

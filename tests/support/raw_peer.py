@@ -4,8 +4,10 @@
 It shares no code with the library under test, so that a mistake there cannot hide here. Three layers:
 
 * functions that build bytes: :func:`hx`, :func:`greeting`, :func:`frame`, :func:`v1_frame`, :func:`ready` ...;
-* :class:`RawPeer` (one connection) and :class:`RawListener` (where the library connects to), with deadlines on every wait;
-* :class:`Dialect` and its instances (ZMTP 3.1, 3.0, 2.0, 1.0 with and without revision): how to greet, send and receive.
+* :class:`RawPeer` (one connection) and :class:`RawListener` (where the library connects to), with deadlines on every
+  wait;
+* :class:`Dialect` and its instances (ZMTP 3.1, 3.0, 2.0, 1.0 with and without revision): how to greet, send and
+  receive.
 
 Bytes may be given as ``bytes`` or as a string of hex digits with spaces, as the wire vectors write them.
 """
@@ -355,8 +357,9 @@ class RawPeer:
     def fence(self) -> None:
         """Demand that everything sent so far brought nothing back and left the connection usable.
 
-        A PING with a fresh context goes out and its PONG must be the very next thing to arrive: a 'nothing happens' check that
-        needs no waiting. It sees what the I/O thread does with the peer's bytes, not what an application thread does later.
+        A PING with a fresh context goes out and its PONG must be the very next thing to arrive: a 'nothing happens'
+        check that needs no waiting. It sees what the I/O thread does with the peer's bytes, not what an application
+        thread does later.
         """
         context = b"fence%d" % next(self._fences)
         self.send(ping(0, context))

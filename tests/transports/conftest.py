@@ -23,9 +23,10 @@ class World:
 
     def __init__(self, stack: ExitStack) -> None:
         self.stack = stack
-        self.io_thread = FakeIOThread()
-        self.poller = self.io_thread.poller
-        self.commands = self.io_thread.ctx
+        io_thread = FakeIOThread()
+        self.io_thread: Any = io_thread
+        self.poller = io_thread.poller
+        self.commands = io_thread.ctx
         self.socket = FakeSocket()
         self.options = Options()
         self.session = FakeSession(self.io_thread, self.options, self.socket)
@@ -92,9 +93,6 @@ def short_tmp(tmp_path_factory: pytest.TempPathFactory, stack: ExitStack) -> Pat
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="z", dir="/tmp")))
 
 
-Errno = Callable[[Callable[[], object]], int]
-
-
 def errno_of(call: Callable[[], object]) -> int:
     """errno with which a call fails, 0 if it does not."""
     import zmq
@@ -113,11 +111,19 @@ class RealSockets:
         import zmq
 
         self.context = zmq.Context()
-        stack.callback(self.context.destroy, 0)
+        self.sockets: list[Any] = []
+        stack.callback(self.end)
         self.zmq = zmq
+
+    def end(self) -> None:
+        """Close everything, and wait until it is closed."""
+        for sock in self.sockets:
+            sock.close(0)
+        self.context.term()
 
     def make(self, ipv6: bool = False) -> Any:
         sock = self.context.socket(self.zmq.PUSH)
+        self.sockets.append(sock)
         sock.linger = 0
         sock.ipv6 = ipv6
         return sock

@@ -12,7 +12,12 @@ import pytest
 from libzmq_py.transports.ip_resolver import IpAddr, IpResolver, IpResolverOptions, atoi
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
-NAMES = {("host", V4): "10.0.0.1", ("host", V6): "fd00::1", ("v4only", V4): "10.0.0.2", ("eth0", V4): "10.0.0.3"}
+NAMES: dict[tuple[str, int], str] = {
+    ("host", V4): "10.0.0.1",
+    ("host", V6): "fd00::1",
+    ("v4only", V4): "10.0.0.2",
+    ("eth0", V4): "10.0.0.3",
+}
 NICS = {("eth0", False): "192.0.2.9", ("eth0", True): "fd00::9"}
 ZONES = {"eth0": 4}
 

@@ -14,7 +14,7 @@ from tests.wire.events import EventLog
 
 Watch = Callable[..., EventLog]
 
-#: How a stream may arrive: in one piece, byte by byte, in pieces that respect no boundary. Names the argument ``sizes``.
+#: How a stream may arrive (argument ``sizes``): in one piece, byte by byte, in pieces that respect no boundary.
 in_pieces = pytest.mark.parametrize(
     "sizes",
     [
@@ -43,8 +43,8 @@ def watch(ctx: Any) -> Iterator[Watch]:
 def send_until_heard(sock: Any, peer: RawPeer, probe: bytes) -> None:
     """Send ``probe`` until something reaches the peer.
 
-    A socket that drops what nobody wants (PUB, XSUB) tells in no other way that its thread has learnt of a connection or a
-    subscription. Some probes may arrive after what the test sends next has begun to matter; the test skips them.
+    A socket that drops what nobody wants (PUB, XSUB) tells in no other way that its thread has learnt of a connection
+    or a subscription. Some probes may arrive after what the test sends next has begun to matter; the test skips them.
     """
 
     def heard() -> bool:

@@ -32,7 +32,7 @@ def pair(socket: SocketFactory, attach: Attach) -> tuple[Any, RawPeer]:
 
 
 def test_message_with_every_form_of_frame(pair: tuple[Any, RawPeer]) -> None:
-    """Parts carry MORE but for the last; 255 bytes still fit the short form, 256 take the LARGE bit and 8 bytes of size."""
+    """All parts but the last carry MORE; 255 bytes fit the short form, 256 take the LARGE bit and 8 bytes of size."""
     dealer, peer = pair
     dealer.send_multipart([b"A", b"", b"x" * 255, b"y" * 256])
     peer.expect("01 01 41", "01 00", "01 ff", b"x" * 255, "02 00 00 00 00 00 00 01 00", b"y" * 256)

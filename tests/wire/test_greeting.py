@@ -29,7 +29,7 @@ NULL_TAIL = "4e 55 4c 4c 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00" + "00"
 
 
 def test_bound_socket_answers_each_step_of_the_greeting(socket: SocketFactory, raw: RawPeers) -> None:
-    """A bound DEALER says its signature at once, its major after our signature, the rest after our major, READY after all."""
+    """A bound DEALER sends its signature at once, its major after ours, the rest after our major, then READY."""
     peer = raw.connect(bind(socket(zmq.DEALER, routing_id=b"srv")))
     peer.expect("ff 00 00 00 00 00 00 00 04 7f")
     peer.send("ff")

@@ -83,7 +83,7 @@ PARTNERS = {
 
 @pytest.mark.parametrize("socket_type", READY_FRAMES)
 def test_ready_of_every_socket_type(socket: SocketFactory, attach: Attach, socket_type: str) -> None:
-    """READY holds Socket-Type, and Identity (even an empty one) for REQ, DEALER and ROUTER only; it waits for no command."""
+    """READY holds Socket-Type, and Identity (even empty) for REQ, DEALER and ROUTER only; it waits for no command."""
     peer = attach(socket(getattr(zmq, socket_type)))
     peer.greet()
     peer.expect(READY_FRAMES[socket_type])
@@ -171,7 +171,7 @@ def test_accepted_ready(socket: SocketFactory, attach: Attach, watch: Watch, sti
 
 @pytest.mark.parametrize("local", PARTNERS)
 def test_socket_types_that_talk_to_each_other(socket: SocketFactory, raw: RawPeers, watch: Watch, local: str) -> None:
-    """A compatible Socket-Type completes the handshake; any other, known or not, ends the connection without a further event."""
+    """A compatible Socket-Type completes the handshake; any other, known or not, brings DISCONNECTED alone."""
     sock = socket(getattr(zmq, local))
     log = watch(sock, OUTCOMES)
     endpoint = bind(sock)
@@ -198,7 +198,7 @@ def _property(frame_: Any, name: str) -> object:
 
 
 def test_peer_properties_are_visible_on_messages(socket: SocketFactory, attach: Attach) -> None:
-    """Each message tells the peer's address, type, identity and its own properties; of a property named twice the first value."""
+    """Messages tell the peer's address, type, identity and own properties; of one named twice the first value."""
     pull = socket(zmq.PULL)
     peer = attach(pull)
     peer.handshake("PUSH", b"who", 1, (b"X-a", b"first"), (b"X-a", b"second"), (b"X-A", b"other"))

@@ -123,7 +123,7 @@ def test_mechanism_mismatch(socket: SocketFactory, raw: RawPeers, watch: Watch) 
 
 
 def test_http_request_passes_for_a_1_0_peer(socket: SocketFactory, raw: RawPeers, watch: Watch) -> None:
-    """`GET ...` is the head of an identity message of 70 bytes: no event, the connection stays until it sends nonsense."""
+    """`GET ...` is the head of an identity message of 70 bytes: no event, and the connection stays."""
     dealer = socket(zmq.DEALER)
     log = watch(dealer, OUTCOMES)
     peer = raw.connect(bind(dealer))
@@ -227,7 +227,7 @@ def test_reply_without_a_proper_envelope(
 
 
 def test_reply_with_an_id_nobody_asked_for(socket: SocketFactory, raw: RawPeers) -> None:
-    """A frame of 4 bytes may precede the delimiter; without REQ_CORRELATE it makes the reply foreign, and it is skipped."""
+    """A frame of 4 bytes may precede the delimiter; without REQ_CORRELATE such a reply is foreign and skipped."""
     req = socket(zmq.REQ)
     peer = raw.connect(bind(req))
     peer.handshake("REP")
@@ -238,7 +238,7 @@ def test_reply_with_an_id_nobody_asked_for(socket: SocketFactory, raw: RawPeers)
 
 
 def test_req_correlate(socket: SocketFactory, raw: RawPeers) -> None:
-    """REQ_CORRELATE puts a 4-byte id in front of the delimiter, one more for each request, and takes only replies that bear it."""
+    """REQ_CORRELATE puts a 4-byte id, counted up, in front of the delimiter and takes only replies that bear it."""
     req = socket(zmq.REQ, req_correlate=1)
     listener = raw.listen()
     req.connect(listener.endpoint)
@@ -341,7 +341,7 @@ def test_handover_to_the_second_peer_of_one_name(socket: SocketFactory, raw: Raw
 
 
 def test_closing_the_socket_closes_connections_quietly(socket: SocketFactory, raw: RawPeers, watch: Watch) -> None:
-    """close() ends connections and listener: peers see end of stream, the monitor CLOSED for the listener, no DISCONNECTED."""
+    """close() ends connections and listener: end of stream for peers, CLOSED for the listener, no DISCONNECTED."""
     dealer = socket(zmq.DEALER)
     log = watch(dealer)
     endpoint = bind(dealer)
@@ -358,7 +358,7 @@ def test_closing_the_socket_closes_connections_quietly(socket: SocketFactory, ra
 
 
 def test_unbind_closes_accepted_connections_too(socket: SocketFactory, raw: RawPeers, watch: Watch) -> None:
-    """unbind() ends the listener (CLOSED) and, behind what was queued for them, the connections it accepted: no DISCONNECTED."""
+    """unbind() ends the listener (CLOSED) and, once their queues are sent, the connections it accepted (no event)."""
     dealer = socket(zmq.DEALER, linger=-1)
     log = watch(dealer)
     endpoint = bind(dealer)
@@ -397,7 +397,7 @@ def test_disconnect_closes_the_connection_quietly(socket: SocketFactory, raw: Ra
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=str)
 def test_linger_delivers_what_was_sent(socket: SocketFactory, raw: RawPeers, dialect: Dialect) -> None:
-    """close() with linger sends everything queued, also to a peer that appears later, and then closes the connection."""
+    """close() with linger sends everything queued, even to a peer that appears later, then ends the connection."""
     push = socket(zmq.PUSH)
     listener = raw.listen()
     push.connect(listener.endpoint)

@@ -56,7 +56,7 @@ def test_subscriptions_are_told_to_a_new_publisher(
 
 
 def test_order_and_number_of_subscriptions_told(socket: SocketFactory, attach: Attach) -> None:
-    """A topic subscribed to several times is told once; the order is that of the bytes, a prefix before its extensions."""
+    """Equal subscriptions are told once; the order is that of the bytes, a prefix before its extensions."""
     sub = socket(zmq.SUB)
     for topic in (b"b", b"ab", b"a", b"\xff", b"a", b"abc", b"\x00", b"B"):
         sub.setsockopt(zmq.SUBSCRIBE, topic)
@@ -78,7 +78,7 @@ def test_order_and_number_of_subscriptions_told(socket: SocketFactory, attach: A
 def test_each_action_on_an_open_connection(
     socket: SocketFactory, attach: Attach, minor: int, subscribed: str, unsubscribed: str
 ) -> None:
-    """Every SUBSCRIBE is sent; UNSUBSCRIBE only when the last of equal subscriptions goes; of an unknown topic never."""
+    """Every SUBSCRIBE is sent; UNSUBSCRIBE only when the last of equal ones goes, and of an unknown topic never."""
     sub, peer = _sub_with_publisher(socket, attach, minor)
     sub.setsockopt(zmq.UNSUBSCRIBE, b"unknown")
     sub.setsockopt(zmq.SUBSCRIBE, b"dup")
@@ -136,7 +136,7 @@ def test_length_of_the_topic(
 
 @pytest.mark.parametrize("minor", [1, 0])
 def test_xsub_messages_are_plain_frames(socket: SocketFactory, attach: Attach, minor: int) -> None:
-    """What the user of an XSUB sends goes out as it is, even to a 3.1 peer: subscriptions, cancellations and anything else."""
+    """What the user of an XSUB sends goes out as it is, subscriptions and cancellations too, even to a 3.1 peer."""
     xsub = socket(zmq.XSUB)
     peer = attach(xsub)
     peer.handshake("PUB", None, minor)
@@ -171,7 +171,7 @@ def test_xsub_tells_its_subscriptions_to_a_new_publisher_like_sub(
 def test_subscriptions_are_told_again_after_a_reconnect(
     socket: SocketFactory, raw: RawPeers, watch: Watch, minor: int
 ) -> None:
-    """A new connection gets the present subscriptions once the socket's thread calls in; what was cancelled stays cancelled."""
+    """A new connection gets the present subscriptions, and no cancelled ones, once the socket's thread calls in."""
     sub = socket(zmq.SUB, reconnect_ivl=1)
     log = watch(sub, DISCONNECTED)
     for topic in (b"one", b"two"):
@@ -277,7 +277,7 @@ def test_xpub_reports_cancellation_when_the_peer_goes(socket: SocketFactory, raw
 @pytest.mark.parametrize("local", ["PUB", "XPUB"])
 @pytest.mark.parametrize("minor", [1, 0])
 def test_only_matching_messages_leave(socket: SocketFactory, attach: Attach, local: str, minor: int) -> None:
-    """A publisher sends what begins with a subscribed topic, whole messages, and nothing else; a cancellation ends it."""
+    """A publisher sends whole messages that begin with a subscribed topic, and nothing else; a cancellation ends it."""
     pub = socket(getattr(zmq, local))
     peer = attach(pub)
     peer.handshake("SUB", None, minor)
@@ -340,7 +340,9 @@ def test_names_that_only_look_like_subscriptions(socket: SocketFactory, attach: 
 @pytest.mark.departs
 @pytest.mark.parametrize("local", ["PAIR", "DEALER", "ROUTER", "PULL", "REP", "SUB"])
 def test_subscribe_command_to_another_type_is_dropped(socket: SocketFactory, attach: Attach, local: str) -> None:
-    """SUBSCRIBE and CANCEL commands to a socket that does not publish are dropped; libzmq delivers them to the user as messages."""
+    """SUBSCRIBE and CANCEL commands to a socket that does not publish are dropped.
+
+    libzmq delivers them to the user as messages."""
     remote = {"PAIR": "PAIR", "DEALER": "DEALER", "ROUTER": "DEALER", "PULL": "PUSH", "REP": "REQ", "SUB": "PUB"}[local]
     sock = socket(getattr(zmq, local), **({"subscribe": b""} if local == "SUB" else {}))
     peer = attach(sock)

@@ -108,7 +108,7 @@ def test_pub_publishes_everything_to_an_unversioned_peer(socket: SocketFactory, 
 
 
 def test_xpub_hears_the_subscription_to_everything(socket: SocketFactory, attach: Attach) -> None:
-    """The subscription made up for an unversioned peer is reported by XPUB like any other, and cancelled with the peer."""
+    """XPUB reports the subscription made up for an unversioned peer like any other."""
     xpub = socket(zmq.XPUB)
     peer = attach(xpub)
     peer.send("01 00")
@@ -149,7 +149,7 @@ def test_long_topics(socket: SocketFactory, attach: Attach, dialect: Dialect, si
 
 
 def test_dealer_with_a_revision_0_peer(socket: SocketFactory, attach: Attach) -> None:
-    """The transcript of a DEALER "me" and a revision 0 ROUTER: the identity message is sent whole, behind the greeting."""
+    """The transcript of a DEALER "me" and a revision 0 ROUTER: the identity message follows the greeting whole."""
     dealer = socket(zmq.DEALER, routing_id=b"me")
     peer = attach(dealer)
     peer.expect("ff 00 00 00 00 00 00 00 03 7f")
@@ -170,7 +170,7 @@ def test_dealer_with_a_revision_0_peer(socket: SocketFactory, attach: Attach) ->
 
 @pytest.mark.parametrize("local", TYPE_NUMBERS)
 def test_byte_11_is_the_socket_type(socket: SocketFactory, attach: Attach, local: str) -> None:
-    """The last byte of the greeting to a revision 0 peer is the number of the own socket type; an empty identity follows."""
+    """The last byte of the greeting to a revision 0 peer is the own socket type; an empty identity follows."""
     peer = attach(socket(getattr(zmq, local)))
     peer.send(signature(), "00", "00")
     peer.expect(signature(), "03", bytes([TYPE_NUMBERS[local]]), "01 00")

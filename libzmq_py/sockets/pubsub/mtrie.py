@@ -67,7 +67,7 @@ class MTrie(Generic[T]):
         self._forget(prefix)
         return RmResult.LAST_VALUE_REMOVED
 
-    def rm_pipe(self, pipe: T, func: Callable[[bytes], None], call_on_uniq: bool) -> None:
+    def rm_pipe(self, pipe: T, func: Callable[[bytes], object], call_on_uniq: bool) -> None:
         """Unsubscribe a pipe from everything.
 
         Calls `func` with each prefix it held, or with `call_on_uniq` only where it was the last subscriber.

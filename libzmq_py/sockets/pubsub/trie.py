@@ -60,7 +60,7 @@ class Trie:
                 return True
         return False
 
-    def apply(self, func: Callable[[bytes], None]) -> None:
+    def apply(self, func: Callable[[bytes], object]) -> None:
         """Call `func` with every prefix, in byte order, the shorter first."""
         for prefix in sorted(self._counts):
             func(prefix)

@@ -13,7 +13,7 @@ from typing import Any
 
 from libzmq_py.constants import SocketOption, SocketType
 from libzmq_py.core.pipe import Pipe
-from libzmq_py.msg import Frame, Message, Msg, frame_bytes, frames_of
+from libzmq_py.msg import Frame, Message, Msg, frame_bytes, frames_of, message_of
 from libzmq_py.options import refused_option
 from libzmq_py.sockets.pubsub.dist import Dist
 from libzmq_py.sockets.pubsub.mtrie import MTrie, RmResult
@@ -73,8 +73,7 @@ class XPub(SocketBase):
                 self._process_request(subscribe, topic, pipe)
         # A PUB has nobody to give these to; kept, they would only cost memory (GHSA-4p5v-h92w-6wxw).
         if user_frames and self.options.type != SocketType.PUB:
-            message: Any = tuple(user_frames) if len(user_frames) > 1 else user_frames[0]
-            self._pending.append((message, pipe))
+            self._pending.append((message_of(tuple(user_frames)), pipe))
 
     def _process_request(self, subscribe: bool, topic: bytes, pipe: Pipe) -> None:
         if self._manual:
@@ -135,7 +134,7 @@ class XPub(SocketBase):
 
     def _send_part(self, frame: Frame, more: bool) -> bool:
         if not self._more_send:
-            return self._send_zoned(frame_bytes(frame), frame, more)
+            return self._send_zoned(frame_bytes(frame), frame, more)  # type: ignore[arg-type]
         self._dist.send_to_matching(frame, more)  # type: ignore[arg-type]
         self._end_part(more)
         return True

@@ -104,8 +104,8 @@ class XSub(SocketBase):
         Hot path.
         """
         if self._prefetched is not None:
-            msg, self._prefetched = self._prefetched, None
-            return msg
+            prefetched, self._prefetched = self._prefetched, None
+            return prefetched
         if not self.options.filter:
             return self._fq.recv()
         while True:

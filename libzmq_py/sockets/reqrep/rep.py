@@ -13,7 +13,7 @@ from typing import Any
 
 from libzmq_py.constants import Errno, SocketType
 from libzmq_py.errors import zmq_error
-from libzmq_py.msg import Frame, Message
+from libzmq_py.msg import Frame, Message, message_of, prepend
 from libzmq_py.sockets.reqrep.router import Router
 
 
@@ -37,7 +37,7 @@ class Rep(Router):
                 super().xsend(frame, True)
             super().xsend(msg, more)
         else:
-            super().xsend(envelope + (msg if type(msg) is tuple else (msg,)))  # type: ignore[arg-type]
+            super().xsend(prepend(envelope, msg))
         if not more:
             self._sending_reply = False
         return True
@@ -55,8 +55,7 @@ class Rep(Router):
                 if not len(msg[index]):
                     self._envelope = msg[: index + 1]
                     self._sending_reply = True
-                    body = msg[index + 1 :]
-                    return body if len(body) > 1 else body[0]  # type: ignore[return-value]
+                    return message_of(msg[index + 1 :])
 
     def xhas_in(self) -> bool:
         """True if a request may be taken."""

@@ -20,7 +20,7 @@ from libzmq_py.constants import Errno, SocketOption, SocketType
 from libzmq_py.core.pipe import Pipe
 from libzmq_py.engines.i_engine import ProtocolError
 from libzmq_py.errors import zmq_error
-from libzmq_py.msg import Frame, Message, frame_bytes
+from libzmq_py.msg import Frame, Message, frame_bytes, message_of, prepend
 from libzmq_py.session_base import SessionBase
 from libzmq_py.sockets.reqrep.dealer import Dealer
 from libzmq_py.sockets.socket_base import flag_value
@@ -101,7 +101,7 @@ class Req(Dealer):
             for frame in (*envelope, msg):
                 self._lb.send(frame, True)  # type: ignore[arg-type]
         else:
-            self._lb.send(envelope + (msg if type(msg) is tuple else (msg,)))  # type: ignore[arg-type]
+            self._lb.send(prepend(envelope, msg))
         self._reply_pipe = self._lb.last_out
         self._message_begins = False
         if not more:
@@ -140,8 +140,7 @@ class Req(Dealer):
             start = 1
         if start + 1 >= len(msg) or len(msg[start]):
             return None
-        body = msg[start + 1 :]
-        return body if len(body) > 1 else body[0]  # type: ignore[return-value]
+        return message_of(msg[start + 1 :])
 
     def xhas_in(self) -> bool:
         """True if something has come; it may turn out not to be the reply."""

@@ -15,7 +15,7 @@ from typing import Any
 from libzmq_py.constants import Errno, SocketOption, SocketType
 from libzmq_py.core.pipe import Pipe
 from libzmq_py.errors import zmq_error
-from libzmq_py.msg import Frame, Message, Msg, frame_bytes
+from libzmq_py.msg import Frame, Message, Msg, frame_bytes, message_of, prepend
 from libzmq_py.options import refused_option
 from libzmq_py.sockets.fq import FQ
 from libzmq_py.sockets.socket_base import SocketBase, flag_value
@@ -142,7 +142,7 @@ class Router(SocketBase):
             if self._raw_socket:
                 self._send_raw(pipe, frames[1])
             else:
-                pipe.send(frames[1:] if len(frames) > 2 else frames[1])  # type: ignore[arg-type]
+                pipe.send(message_of(frames[1:]))
         return True
 
     def _select(self, routing_id: Frame) -> tuple[Pipe | None, bool]:
@@ -209,19 +209,15 @@ class Router(SocketBase):
     def xrecv(self) -> Message | None:
         """The next message, its peer's routing id before it."""
         if self._prefetched is not None:
-            msg, self._prefetched = self._prefetched, None
-            return msg
-        while True:
-            msg = self._fq.recv()
-            if msg is None:
-                return None
-            if type(msg) is Msg and msg.is_routing_id:
-                continue  # of a connection that was made again
-            pipe = self._fq.last_in
-            assert pipe is not None
-            if type(msg) is tuple:
-                return (pipe.router_socket_routing_id, *msg)
-            return (pipe.router_socket_routing_id, msg)  # type: ignore[return-value]
+            prefetched, self._prefetched = self._prefetched, None
+            return prefetched
+        msg = self._fq.recv()
+        while type(msg) is Msg and msg.is_routing_id:
+            msg = self._fq.recv()  # that was the id of a connection made again
+        pipe = self._fq.last_in
+        if msg is None or pipe is None:
+            return None
+        return prepend((pipe.router_socket_routing_id,), msg)
 
     def xhas_in(self) -> bool:
         """True if a message is there; it is read to be sure."""

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MPL-2.0
+"""libzmq, object for object, in pure Python, with pyzmq's public names::
+
+    import libzmq_py as zmq
+
+    ctx = zmq.Context()
+    push, pull = ctx.socket(zmq.PUSH), ctx.socket(zmq.PULL)
+    pull.bind("tcp://127.0.0.1:*")
+    push.connect(pull.last_endpoint)
+    push.send(b"hello")
+    print(pull.recv())
+
+The way of a message; read a side downwards to follow one out, upwards to follow one in. Each line is a package or
+module here, and imports only those below it::
+
+    application thread                              I/O thread
+
+    api              arguments, exceptions
+    sockets          which peer is next
+    core.pipe        queue, high water mark  ~~~>   session_base     joins a pipe to an engine
+                                                    transports       how connections come to exist
+                                                    engines          fd <-> session, handshake
+                                                    mechanisms       NULL, PLAIN, CURVE
+                                                    codecs           messages <-> bytes
+                                                    the peer
+
+    ctx              makes sockets and threads
+    io_threads       poll loops, the reaper
+    core             how threads talk: mailboxes, commands (the ~~~>), signals, who owns whom
+    options, msg, metadata, endpoint, ip, timers, z85, wire, clock, errors, constants
+
+The classes are fetched from ``libzmq_py.api`` when they are first used: importing the package, or one of its lower
+modules by itself, loads nothing else.
+
+Mirrors: include/zmq.h, by way of pyzmq's ``zmq/__init__.py``.
+Departs: see ``libzmq_py.api``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from libzmq_py import constants, errors
+from libzmq_py import errors as error  # pyzmq's name for it
+from libzmq_py.constants import *  # noqa: F403 (both have a static __all__)
+from libzmq_py.errors import *  # noqa: F403
+from libzmq_py.errors import strerror, zmq_errno
+
+if TYPE_CHECKING:
+    from libzmq_py.api.context import Context, SyncContext
+    from libzmq_py.api.frame import Frame, Message
+    from libzmq_py.api.functions import (
+        Stopwatch,
+        curve_keypair,
+        curve_public,
+        device,
+        get_includes,
+        get_library_dirs,
+        has,
+        proxy,
+        proxy_steerable,
+        pyzmq_version,
+        pyzmq_version_info,
+        zmq_version,
+        zmq_version_info,
+    )
+    from libzmq_py.api.monitor import parse_monitor_message, recv_monitor_message
+    from libzmq_py.api.poll import Poller, select, zmq_poll
+    from libzmq_py.api.socket import IPC_PATH_MAX_LEN, Socket, SyncSocket
+    from libzmq_py.api.tracker import _FINISHED_TRACKER, MessageTracker
+
+__version__ = "0.1.0"
+__revision__ = ""
+
+#: From how many bytes on ``copy=False`` shares memory; sockets and frames made later go by it. May be assigned.
+COPY_THRESHOLD = 65536
+
+#: Whether draft features (SERVER, RADIO, ``join`` ...) may be used: not yet.
+DRAFT_API = False
+PYZMQ_DRAFT_API = False
+
+# Name -> module of the api. `__getattr__` fetches it once; afterwards it is a plain global.
+_LAZY = {
+    "Context": "context",
+    "Frame": "frame",
+    "IPC_PATH_MAX_LEN": "socket",
+    "Message": "frame",
+    "MessageTracker": "tracker",
+    "Poller": "poll",
+    "Socket": "socket",
+    "Stopwatch": "functions",
+    "SyncContext": "context",
+    "SyncSocket": "socket",
+    "_FINISHED_TRACKER": "tracker",
+    "curve_keypair": "functions",
+    "curve_public": "functions",
+    "device": "functions",
+    "get_includes": "functions",
+    "get_library_dirs": "functions",
+    "has": "functions",
+    "parse_monitor_message": "monitor",
+    "proxy": "functions",
+    "proxy_steerable": "functions",
+    "pyzmq_version": "functions",
+    "pyzmq_version_info": "functions",
+    "recv_monitor_message": "monitor",
+    "select": "poll",
+    "zmq_poll": "poll",
+    "zmq_version": "functions",
+    "zmq_version_info": "functions",
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Fetch a name of the api the first time it is used."""
+        module_name = _LAZY.get(name)
+        if module_name is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(f"{__name__}.api.{module_name}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_LAZY})
+
+
+__all__ = [
+    "COPY_THRESHOLD",
+    "DRAFT_API",
+    "IPC_PATH_MAX_LEN",
+    "PYZMQ_DRAFT_API",
+    "Context",
+    "Frame",
+    "Message",
+    "MessageTracker",
+    "Poller",
+    "Socket",
+    "Stopwatch",
+    "SyncContext",
+    "SyncSocket",
+    "_FINISHED_TRACKER",
+    "__revision__",
+    "__version__",
+    "constants",
+    "curve_keypair",
+    "curve_public",
+    "device",
+    "error",
+    "errors",
+    "get_includes",
+    "get_library_dirs",
+    "has",
+    "parse_monitor_message",
+    "proxy",
+    "proxy_steerable",
+    "pyzmq_version",
+    "pyzmq_version_info",
+    "recv_monitor_message",
+    "select",
+    "strerror",
+    "zmq_errno",
+    "zmq_poll",
+    "zmq_version",
+    "zmq_version_info",
+]
+__all__ += constants.__all__
+__all__ += errors.__all__

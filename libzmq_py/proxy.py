@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Passing messages between two sockets, both ways, until the context ends.
+
+Mirrors: src/proxy.cpp, src/proxy.hpp.
+Departs: whole messages are passed, and the poll set is made from what could be passed next, so a blocked side is never
+spun on.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from dataclasses import dataclass, field
+from typing import Final
+
+from libzmq_py.constants import SocketType
+from libzmq_py.msg import Frame, frame_bytes
+from libzmq_py.socket_poller import POLLIN, POLLOUT, Item, zmq_poll
+from libzmq_py.sockets.socket_base import SocketBase
+
+# Messages in one direction before the other has its turn.
+_BURST: Final = 1000
+_COUNT: Final = struct.Struct("=Q")
+
+
+class State(enum.Enum):
+    """What the control socket has asked for."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    TERMINATED = "terminated"
+
+
+@dataclass
+class SocketStats:
+    """Frames and bytes through one socket."""
+
+    recv_msgs: int = 0
+    recv_bytes: int = 0
+    send_msgs: int = 0
+    send_bytes: int = 0
+
+    def frames(self) -> list[bytes]:
+        """As STATISTICS shows them."""
+        return [_COUNT.pack(value) for value in (self.recv_msgs, self.recv_bytes, self.send_msgs, self.send_bytes)]
+
+
+@dataclass
+class _Side:
+    socket: SocketBase
+    stats: SocketStats = field(default_factory=SocketStats)
+
+
+def proxy(
+    frontend: SocketBase, backend: SocketBase, capture: SocketBase | None = None, control: SocketBase | None = None
+) -> None:
+    """Pass messages until TERMINATE comes from `control` (zmq_proxy, zmq_proxy_steerable).
+
+    Args:
+        frontend, backend: may be one and the same socket.
+        capture: gets a copy of every message.
+        control: takes PAUSE, RESUME, TERMINATE and STATISTICS.
+
+    Raises:
+        ZMQError: what recv or send of a socket raises; ETERM when the context ends.
+    """
+    front, back = _Side(frontend), _Side(backend)
+    directions = [(front, back)] if frontend is backend else [(front, back), (back, front)]
+    state = State.ACTIVE
+    while state is not State.TERMINATED:
+        moved = False
+        if state is State.ACTIVE:
+            for source, target in directions:
+                moved |= _forward(source, target, capture)
+        events = _wait([] if state is State.PAUSED else directions, control, 0 if moved else -1)
+        if control is not None and events.get(control):
+            state = _control(control, state, front.stats, back.stats)
+
+
+def _wait(directions: list[tuple[_Side, _Side]], control: SocketBase | None, timeout: int) -> dict[SocketBase, int]:
+    """Wait for what is missing to pass a message in some direction: input, or room for the input there is."""
+    wanted: dict[SocketBase, int] = {}
+    for source, target in directions:
+        if source.socket.events() & POLLIN:
+            wanted[target.socket] = wanted.get(target.socket, 0) | POLLOUT
+        else:
+            wanted[source.socket] = wanted.get(source.socket, 0) | POLLIN
+    if control is not None:
+        wanted[control] = wanted.get(control, 0) | POLLIN
+    items: list[Item] = list(wanted.items())
+    return {items[index][0]: events & POLLIN for index, events in zmq_poll(items, timeout)}  # type: ignore[misc]
+
+
+def _forward(source: _Side, target: _Side, capture: SocketBase | None) -> bool:
+    """Pass up to a burst of messages; True if any was passed."""
+    count = 0
+    while count < _BURST and source.socket.events() & POLLIN and target.socket.events() & POLLOUT:
+        frames = source.socket.recv_multipart()
+        if capture is not None:
+            capture.send_multipart(tuple(frames))
+        target.socket.send_multipart(tuple(frames))
+        _count(frames, source.stats, target.stats)
+        count += 1
+    return count > 0
+
+
+def _count(frames: list[Frame], source: SocketStats, target: SocketStats) -> None:
+    size = sum(len(frame) for frame in frames)
+    source.recv_msgs += len(frames)
+    source.recv_bytes += size
+    target.send_msgs += len(frames)
+    target.send_bytes += size
+
+
+def _control(control: SocketBase, state: State, front: SocketStats, back: SocketStats) -> State:
+    command = frame_bytes(control.recv_multipart()[0])
+    if command == b"STATISTICS":
+        control.send_multipart(tuple(front.frames() + back.frames()))
+        return state
+    new_state = {b"PAUSE": State.PAUSED, b"RESUME": State.ACTIVE, b"TERMINATE": State.TERMINATED}.get(command, state)
+    if control.options.type == SocketType.REP:
+        control.send(b"")
+    return new_state
