@@ -38,6 +38,8 @@ Departs: see ``libzmq_py.api``.
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from libzmq_py import constants, errors
@@ -126,6 +128,19 @@ if not TYPE_CHECKING:
     def __dir__() -> list[str]:
         return sorted({*globals(), *_LAZY})
 
+
+class _Package(ModuleType):
+    """This module's class: keeps the name ``proxy`` for the function.
+
+    The import system makes a submodule an attribute of its package, proxy.py too, whenever it is imported.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "proxy" or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 __all__ = [
     "COPY_THRESHOLD",

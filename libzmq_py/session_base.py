@@ -94,9 +94,9 @@ class SessionBase(Own, IOObject):
         return [] if pipe is None else pipe.read_batch(limit)
 
     def push_msgs(self, msgs: list[Message]) -> int:
-        """What the peer sends. Hot path: once per batch."""
+        """What the peer sends; the socket is woken. Hot path: once per batch."""
         pipe = self._pipe
-        return 0 if pipe is None else pipe.write_batch(msgs)
+        return 0 if pipe is None else pipe.send_batch(msgs)
 
     def push_routing_id(self, routing_id: bytes) -> bool:
         """The peer's routing id, for sockets that want it."""

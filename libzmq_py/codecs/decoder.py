@@ -15,36 +15,12 @@ from libzmq_py.msg import Message, Msg
 
 # A frame that lacks more than this many bytes is collected in pieces instead of being scanned again.
 LARGE: Final = 8192
+# What MAXMSGSIZE -1 stands for: a size that no memory holds is an error even so.
+NO_LIMIT: Final = 2**48
 
 
 class DecodeError(Exception):
     """The peer broke the framing; the connection cannot go on."""
-
-
-class Decoder(Protocol):
-    """Sans-I/O. After a DecodeError only the error is left."""
-
-    has_commands: bool
-    error: DecodeError | None
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes for `next_frame`."""
-
-    def next_frame(self) -> Msg | None:
-        """One frame with its flags (MORE, COMMAND), or None until more bytes come.
-
-        Raises:
-            DecodeError: the peer broke the framing.
-        """
-
-    def decode(self, data: bytes) -> list[Message]:
-        """All whole messages in what was fed and `data`.
-
-        An error ends the list and stays in `error`; `has_commands` tells whether the list holds command frames (Msg).
-        """
-
-    def wanted(self) -> int:
-        """How many bytes the frame being collected lacks, 0 if unknown: a hint for the size of the next read."""
 
 
 class FrameCollector:
@@ -74,3 +50,28 @@ class FrameCollector:
         self.pieces = []
         self.missing = 0
         return body, rest
+
+
+class Decoder(Protocol):
+    """Sans-I/O. After a DecodeError only the error is left."""
+
+    has_commands: bool
+    error: DecodeError | None
+    # What was read of a frame whose end has not come; `missing` is a hint for the size of the next read.
+    collector: FrameCollector
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes for `next_frame`."""
+
+    def next_frame(self) -> Msg | None:
+        """One frame with its flags (MORE, COMMAND), or None until more bytes come.
+
+        Raises:
+            DecodeError: the peer broke the framing.
+        """
+
+    def decode(self, data: bytes) -> list[Message]:
+        """All whole messages in what was fed and `data`.
+
+        An error ends the list and stays in `error`; `has_commands` tells whether the list holds command frames (Msg).
+        """

@@ -6,23 +6,20 @@ Mirrors: src/raw_decoder.cpp, src/raw_decoder.hpp.
 
 from __future__ import annotations
 
-from libzmq_py.codecs.decoder import DecodeError
+from libzmq_py.codecs.decoder import DecodeError, FrameCollector
 from libzmq_py.msg import Message, Msg
 
 
 class RawDecoder:
     """Sans-I/O; see `Decoder`."""
 
-    __slots__ = ("_fed", "error", "has_commands")
+    __slots__ = ("_fed", "collector", "error", "has_commands")
 
     def __init__(self) -> None:
         self._fed = b""
+        self.collector = FrameCollector()  # never holds anything: a read is a message
         self.has_commands = False
         self.error: DecodeError | None = None
-
-    def wanted(self) -> int:
-        """Unknown."""
-        return 0
 
     def feed(self, data: bytes) -> None:
         """Take bytes for `next_frame`."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from libzmq_py.codecs.decoder import LARGE, DecodeError, FrameCollector
+from libzmq_py.codecs.decoder import LARGE, NO_LIMIT, DecodeError, FrameCollector
 from libzmq_py.msg import MORE, Frame, Message, Msg
 
 _LONG: Final = struct.Struct(">Q")
@@ -21,33 +21,29 @@ _LONG: Final = struct.Struct(">Q")
 class V1Decoder:
     """Sans-I/O; see `Decoder`. No hot path: peers that speak 1.0 are older than 2012."""
 
-    __slots__ = ("_collector", "_flags", "_limit", "_parts", "error", "has_commands")
+    __slots__ = ("_flags", "_limit", "_parts", "collector", "error", "has_commands")
 
     def __init__(self, maxmsgsize: int) -> None:
         """Refuse frames above `maxmsgsize` bytes by their header (-1: accept any size)."""
-        self._limit = maxmsgsize if maxmsgsize >= 0 else 2**63 - 1
-        self._collector = FrameCollector()
+        self._limit = maxmsgsize if maxmsgsize >= 0 else NO_LIMIT
+        self.collector = FrameCollector()
         self._flags = 0
         self._parts: list[Frame] = []
         self.has_commands = False
         self.error: DecodeError | None = None
 
-    def wanted(self) -> int:
-        """How many bytes the large frame being collected lacks, 0 if there is none."""
-        return self._collector.missing
-
     def feed(self, data: bytes) -> None:
         """Take bytes for `next_frame`."""
-        self._collector.tail += data
+        self.collector.tail += data
 
     def next_frame(self) -> Msg | None:
         """One frame, the plain way."""
-        data = self._collector.tail
+        data = self.collector.tail
         header = self._header(data, 0)
         if header is None or header[2] > len(data):
             return None
         flags, start, end = header
-        self._collector.tail = data[end:]
+        self.collector.tail = data[end:]
         return Msg(data[start:end], flags & MORE)
 
     def _header(self, data: bytes, pos: int) -> tuple[int, int, int] | None:
@@ -77,7 +73,7 @@ class V1Decoder:
         out: list[Message] = []
         if self.error is not None:
             return out
-        collector = self._collector
+        collector = self.collector
         if collector.missing:
             body, data = collector.add(data)
             if body is None:

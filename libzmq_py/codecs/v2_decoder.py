@@ -14,7 +14,7 @@ import functools
 import struct
 from typing import Final
 
-from libzmq_py.codecs.decoder import LARGE, DecodeError, FrameCollector
+from libzmq_py.codecs.decoder import LARGE, NO_LIMIT, DecodeError, FrameCollector
 from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg
 
 _MORE_FLAG: Final = 1
@@ -34,12 +34,12 @@ def _run_struct(size: int) -> struct.Struct:
 class V2Decoder:
     """Sans-I/O; see `Decoder`."""
 
-    __slots__ = ("_collector", "_flags", "_limit", "_parts", "error", "has_commands")
+    __slots__ = ("_flags", "_limit", "_parts", "collector", "error", "has_commands")
 
     def __init__(self, maxmsgsize: int) -> None:
         """Refuse frames above `maxmsgsize` bytes by their header (-1: accept any size)."""
-        self._limit = maxmsgsize if maxmsgsize >= 0 else 2**63 - 1
-        self._collector = FrameCollector()
+        self._limit = maxmsgsize if maxmsgsize >= 0 else NO_LIMIT
+        self.collector = FrameCollector()
         # Flags of the large frame being collected.
         self._flags = 0
         # Frames of the multipart message being gathered.
@@ -47,24 +47,20 @@ class V2Decoder:
         self.has_commands = False
         self.error: DecodeError | None = None
 
-    def wanted(self) -> int:
-        """How many bytes the large frame being collected lacks, 0 if there is none."""
-        return self._collector.missing
-
     def feed(self, data: bytes) -> None:
         """Take bytes for `next_frame`."""
-        self._collector.tail += data
+        self.collector.tail += data
 
     def next_frame(self) -> Msg | None:
         """One frame, the plain way."""
-        data = self._collector.tail
+        data = self.collector.tail
         header = self._header(data, 0)
         if header is None:
             return None
         flags, start, end = header
         if end > len(data):
             return None
-        self._collector.tail = data[end:]
+        self.collector.tail = data[end:]
         return Msg(data[start:end], _msg_flags(flags))
 
     def _header(self, data: bytes, pos: int) -> tuple[int, int, int] | None:
@@ -99,7 +95,7 @@ class V2Decoder:
         out: list[Message] = []
         if self.error is not None:
             return out
-        collector = self._collector
+        collector = self.collector
         if collector.missing:
             body, data = collector.add(data)
             if body is None:
@@ -137,7 +133,7 @@ class V2Decoder:
                 stop = start + size
             if stop > end:
                 if stop - end > LARGE:
-                    self._collector.begin(data[start:], stop - end)
+                    self.collector.begin(data[start:], stop - end)
                     self._flags = flags
                     return end
                 break

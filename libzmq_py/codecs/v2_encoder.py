@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from libzmq_py.codecs.encoder import Buffer
-from libzmq_py.msg import COMMAND, Frame, Message, Msg
+from libzmq_py.msg import COMMAND, Message, Msg
 
+# A lone frame below this size is copied behind its header.
+_COPY_BELOW: Final = 2048
 _LARGE_HEADER: Final = struct.Struct(">BQ")
 
 
@@ -48,20 +50,21 @@ class V2Encoder:
         Hot path: the sending I/O thread's whole work per message. Messages of one frame and one size need one header,
         so `join` writes them all in C; the loop knows everything else.
         """
+        if len(msgs) == 1 and type(msgs[0]) is bytes and len(msgs[0]) < _COPY_BELOW:
+            return [_LAST[len(msgs[0])] + msgs[0]]
         if len(msgs) > 8 and set(map(type, msgs)) == {bytes} and len(set(map(len, msgs))) == 1:
             header = _LAST[len(msgs[0])]
             if len(header) == 2:
                 return [header + header.join(msgs)]  # type: ignore[arg-type]
         out: list[Buffer] = []
-        append = out.append
         for msg in msgs:
             if type(msg) is bytes:
-                append(_LAST[len(msg)])
-                append(msg)
+                out += (_LAST[len(msg)], msg)
             elif type(msg) is tuple:
-                for frame in msg[:-1]:
-                    _append_frame(_MORE, frame, out)
-                _append_frame(_LAST, msg[-1], out)
+                for frame in msg:
+                    data = frame.data if type(frame) is Msg else frame
+                    out += (_MORE[len(data)], data)
+                out[-2] = _LAST[len(out[-1])]
             else:
                 self._encode_special(msg, out)  # type: ignore[arg-type]
         return out
@@ -70,14 +73,10 @@ class V2Encoder:
         if msg.is_subscribe or msg.is_cancel:
             self._encode_subscription(msg, out)
         else:
-            _append_frame(COMMAND_HEADERS if msg.flags & COMMAND else _LAST, msg, out)
+            headers = COMMAND_HEADERS if msg.flags & COMMAND else _LAST
+            out += (headers[len(msg.data)], msg.data)
 
     def _encode_subscription(self, msg: Msg, out: list[Buffer]) -> None:
         """A message whose first byte says whether to subscribe (1) or to cancel (0)."""
         body = (b"\1" if msg.is_subscribe else b"\0") + msg.data
         out += (_LAST[len(body)], body)
-
-
-def _append_frame(headers: _Headers, frame: Frame, out: list[Buffer]) -> None:
-    data = frame.data if isinstance(frame, Msg) else frame
-    out += (headers[len(data)], data)

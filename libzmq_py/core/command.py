@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 
 class CommandType(enum.Enum):
-    """What a command asks of its receiver; the value is the receiver's method (`process_<value>`)."""
+    """What a command asks of its receiver; the value names the receiver's method, `process_<value>`."""
+
+    def __init__(self, value: str) -> None:
+        # Hot path: attributes, as looking an enum member up in a dict runs its __hash__ in Python.
+        self.handler = f"process_{value}"
+        # Sent under a sequence number, as it may come from any thread at any time; see `own.py`.
+        self.counted = value in ("plug", "own", "attach", "bind", "inproc_connected")
 
     STOP = "stop"  # ctx -> socket, io thread, reaper: the context ends
     PLUG = "plug"  # parent -> io object: register with your io thread

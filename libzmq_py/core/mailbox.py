@@ -62,17 +62,13 @@ class Mailbox:
         with self._sync:
             try:
                 self._asleep.pop()
-                self._ring()
+                self._signaler.send()
             except IndexError:
                 pass  # another writer took the token and rings
             except BaseException:
                 # Ctrl-C in the main thread between the two steps: the token is taken, so the bell must ring.
-                self._ring()
+                self._signaler.send()
                 raise
-
-    def _ring(self) -> None:
-        if self._signaler.fd >= 0:
-            self._signaler.send()
 
     def arm(self) -> bool:
         """Put the reader to sleep; False if a command waits after all (the reader must look before it waits)."""
@@ -80,11 +76,18 @@ class Mailbox:
             self._asleep.append(True)
         return not self.commands
 
-    def disarm(self) -> None:
-        """The reader is awake again: take the token up, or silence the bell if a writer took it."""
-        try:
-            self._asleep.pop()
-        except IndexError:
+    def disarm(self, drain: bool = True) -> None:
+        """The reader is awake again: take the token up, or silence the bell if a writer took it.
+
+        Without `drain` the bell rings on: for a reader that waits for its edge, not its level.
+        """
+        if self._asleep:  # a test, as an exception costs more than all the rest
+            try:
+                self._asleep.pop()
+                return
+            except IndexError:
+                pass
+        if drain:
             self._signaler.drain()
 
     def rearm(self) -> bool:
@@ -108,7 +111,7 @@ class Mailbox:
             self._wake()
 
     def _wait(self, timeout: int) -> None:
-        deadline = time.monotonic() + timeout / 1000
+        deadline = time.monotonic() + timeout / 1000 if timeout > 0 else 0.0
         while not self.commands:
             remaining = timeout
             if timeout > 0:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TERM_TID: Final = 0
 REAPER_TID: Final = 1
+_ACTIVATE_READ: Final = CommandType.ACTIVATE_READ
+_ACTIVATE_WRITE: Final = CommandType.ACTIVATE_WRITE
 
 
 class Context(Protocol):
@@ -50,8 +52,8 @@ class ZmqObject:
     def process_command(self, command: Command) -> None:
         """Run the handler of a command addressed to this object."""
         kind = command[1]
-        getattr(self, _HANDLERS[kind])(*command[2])
-        if kind in _COUNTED:
+        getattr(self, kind.handler)(*command[2])
+        if kind.counted:
             self.process_seqnum()
 
     def process_seqnum(self) -> None:
@@ -59,7 +61,7 @@ class ZmqObject:
         self._unexpected("with a sequence number")
 
     def _send_command(self, destination: ZmqObject, kind: CommandType, *args: Any) -> None:
-        # The one place where commands leave an object.
+        # Where commands leave an object (activate_read and activate_write, the frequent ones, do so by themselves).
         self.ctx.send_command(destination.tid, (destination, kind, args))
 
     def choose_io_thread(self, affinity: int) -> Any:
@@ -96,12 +98,12 @@ class ZmqObject:
         self._send_command(destination, CommandType.BIND, pipe)
 
     def send_activate_read(self, destination: ZmqObject) -> None:
-        """Wake the reading end of a pipe."""
-        self._send_command(destination, CommandType.ACTIVATE_READ)
+        """Wake the reading end of a pipe. Hot path: not through `_send_command`."""
+        self.ctx.send_command(destination.tid, (destination, _ACTIVATE_READ, ()))
 
     def send_activate_write(self, destination: ZmqObject, msgs_read: int) -> None:
-        """Tell the writing end how many messages have been read in all."""
-        self._send_command(destination, CommandType.ACTIVATE_WRITE, msgs_read)
+        """Tell the writing end how many messages have been read in all. Hot path: not through `_send_command`."""
+        self.ctx.send_command(destination.tid, (destination, _ACTIVATE_WRITE, (msgs_read,)))
 
     def send_hiccup(self, destination: ZmqObject, pipe: YPipe[Any]) -> None:
         """Give the writing end a new queue."""
@@ -256,10 +258,3 @@ class ZmqObject:
     def process_conn_failed(self) -> None:
         """The connecter has given up."""
         self._unexpected("conn_failed")
-
-
-# Commands that may come from any thread at any time; see `own.py`.
-_COUNTED: Final = frozenset(
-    {CommandType.PLUG, CommandType.OWN, CommandType.ATTACH, CommandType.BIND, CommandType.INPROC_CONNECTED}
-)
-_HANDLERS: Final = {kind: f"process_{kind.value}" for kind in CommandType}

@@ -68,6 +68,15 @@ class State(enum.Enum):
     TERM_REQ_SENT2 = "term_req_sent2"
 
 
+# Hot path: names of this module, as looking a member up on its class costs more than all of `read`.
+_ACTIVE: Final = State.ACTIVE
+_DELIMITER_RECEIVED: Final = State.DELIMITER_RECEIVED
+_WAITING_FOR_DELIMITER: Final = State.WAITING_FOR_DELIMITER
+_TERM_ACK_SENT: Final = State.TERM_ACK_SENT
+_TERM_REQ_SENT1: Final = State.TERM_REQ_SENT1
+_TERM_REQ_SENT2: Final = State.TERM_REQ_SENT2
+
+
 class Pipe(ZmqObject):
     """One end. Used by the thread of its `tid` only; the other end is reached by commands and the two queues."""
 
@@ -122,7 +131,7 @@ class Pipe(ZmqObject):
         self._out_parts: list[Frame] = []
         self._peer: Pipe | None = None
         self._sink: PipeEvents | None = None
-        self._state = State.ACTIVE
+        self._state = _ACTIVE
         # False: a pipe_term from the peer is acknowledged at once, without reading what is left.
         self._delay = True
         self.router_socket_routing_id = b""
@@ -160,7 +169,7 @@ class Pipe(ZmqObject):
     @property
     def is_active(self) -> bool:
         """True until the end of this end begins."""
-        return self._state is State.ACTIVE
+        return self._state is _ACTIVE
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -177,17 +186,12 @@ class Pipe(ZmqObject):
     def read(self) -> Message | None:
         """The next message, or None.
 
-        Hot path: one try instead of a test and a call; counts compare with the next credit instead of taking a
-        modulo; what is neither bytes nor a tuple leaves for `_read_special`.
+        Hot path: counts compare with the next credit instead of taking a modulo; what is neither bytes nor a tuple
+        leaves for `_read_special`.
         """
-        if not self._in_active:
+        if not self._in_active or not (self._in_queue or self._look_again()):
             return None
-        try:
-            msg = self._in_queue.popleft()
-        except IndexError:
-            if not self._look_again():
-                return None
-            msg = self._in_queue.popleft()
+        msg = self._in_queue.popleft()
         if type(msg) is Msg:
             return self._read_special(msg)
         n = self._msgs_read = self._msgs_read + 1
@@ -206,22 +210,25 @@ class Pipe(ZmqObject):
         return msg
 
     def read_batch(self, limit: int) -> list[Message]:
-        """Up to `limit` messages; an empty list has put this end to sleep.
+        """Up to `limit` messages; fewer than `limit` means that this end has gone to sleep.
 
         Hot path: the I/O thread's `read`. A delimiter is always the last item, so one look finds it.
         """
-        if not self.check_read():
+        if not self._in_active:
             return []
         queue = self._in_queue
         popleft = queue.popleft
         # Only this thread pops and the writer only appends: so many items are there.
-        batch = [popleft() for _ in range(min(len(queue), limit))]
-        if batch[-1] is DELIMITER:
+        count = len(queue)
+        batch = [popleft()] if count == 1 else [popleft() for _ in range(min(count, limit))]
+        while len(batch) < limit and self._look_again():
+            batch.append(popleft())
+        if batch and batch[-1] is DELIMITER:
             batch.pop()
-            self._count_read(len(batch))
             self._process_delimiter()
-        else:
-            self._count_read(len(batch))
+        self._msgs_read += len(batch)
+        if self._msgs_read >= self._credit_at:
+            self._send_credit()
         return batch
 
     def _count_read(self, count: int) -> None:
@@ -236,11 +243,19 @@ class Pipe(ZmqObject):
 
     def _look_again(self) -> bool:
         """The queue looked empty: go to sleep, unless the writer was quicker. The protocol stands in `YPipe`."""
-        in_pipe = self._in_pipe
-        if in_pipe is None or not in_pipe.check_read():
-            self._in_active = False
-            return False
-        return True
+        queue, asleep = self._in_queue, self._in_asleep
+        if queue:
+            return True
+        if not asleep:
+            asleep.append(True)
+        if queue:
+            try:
+                asleep.pop()
+            except IndexError:
+                pass  # the writer took it: an activate_read comes that finds us awake
+            return True
+        self._in_active = False
+        return False
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
@@ -299,8 +314,11 @@ class Pipe(ZmqObject):
         self._out_queue.append(message_of(tuple(parts)))
         return True
 
-    def write_batch(self, msgs: list[Message]) -> int:
-        """Queue as many whole messages as there is room for; how many that was (I/O thread)."""
+    def send_batch(self, msgs: list[Message]) -> int:
+        """Queue as many whole messages as there is room for and wake the reader; how many that was (I/O thread).
+
+        Hot path: once per read of a connection.
+        """
         if not self._out_active:
             return 0
         room = self._write_limit - self._msgs_written
@@ -311,6 +329,8 @@ class Pipe(ZmqObject):
             msgs = msgs[:count]
         self._msgs_written += count
         self._out_queue.extend(msgs)
+        if self._out_asleep:
+            self.flush()
         return count
 
     def rollback(self) -> None:
@@ -336,7 +356,7 @@ class Pipe(ZmqObject):
 
     def process_activate_read(self) -> None:
         """There is something to read."""
-        if not self._in_active and self._state in (State.ACTIVE, State.WAITING_FOR_DELIMITER):
+        if not self._in_active and self._state in (_ACTIVE, _WAITING_FOR_DELIMITER):
             self._in_active = True
             if self._sink is not None:
                 self._sink.read_activated(self)
@@ -348,14 +368,14 @@ class Pipe(ZmqObject):
         self._reopen()
 
     def _reopen(self) -> None:
-        if not self._out_active and self._state is State.ACTIVE:
+        if not self._out_active and self._state is _ACTIVE:
             self._out_active = True
             if self._sink is not None:
                 self._sink.write_activated(self)
 
     def hiccup(self) -> None:
         """Start reading anew from an empty queue (reader): what was written and not read is dropped by the writer."""
-        if self._state is not State.ACTIVE or self._peer is None:
+        if self._state is not _ACTIVE or self._peer is None:
             return
         self._attach_in(type(self._in_pipe)() if self._in_pipe is not None else YPipe())
         self._in_active = True
@@ -369,7 +389,7 @@ class Pipe(ZmqObject):
         old.clear()
         self._attach_out(pipe)
         self._out_active = True
-        if self._state is State.ACTIVE and self._sink is not None:
+        if self._state is _ACTIVE and self._sink is not None:
             self._sink.hiccuped(self)
 
     # -- the end ----------------------------------------------------------------------------------------------------
@@ -382,10 +402,10 @@ class Pipe(ZmqObject):
         """Begin the end; with `delay`, what the peer has sent may be read first."""
         self._delay = delay
         state = self._state
-        if state in (State.TERM_REQ_SENT1, State.TERM_REQ_SENT2, State.TERM_ACK_SENT):
+        if state in (_TERM_REQ_SENT1, _TERM_REQ_SENT2, _TERM_ACK_SENT):
             return
-        if state in (State.ACTIVE, State.DELIMITER_RECEIVED):
-            self._set_state(State.TERM_REQ_SENT1)
+        if state in (_ACTIVE, _DELIMITER_RECEIVED):
+            self._set_state(_TERM_REQ_SENT1)
             if self._peer is not None:
                 self.send_pipe_term(self._peer)
         elif not delay:  # WAITING_FOR_DELIMITER
@@ -403,31 +423,31 @@ class Pipe(ZmqObject):
         """The peer begins the end."""
         state = self._state
         self._out_active = False
-        if state is State.ACTIVE:
+        if state is _ACTIVE:
             if self._delay:
-                self._set_state(State.WAITING_FOR_DELIMITER)
+                self._set_state(_WAITING_FOR_DELIMITER)
             else:
                 self._acknowledge()
-        elif state is State.DELIMITER_RECEIVED:
+        elif state is _DELIMITER_RECEIVED:
             self._acknowledge()
-        elif state is State.TERM_REQ_SENT1:
+        elif state is _TERM_REQ_SENT1:
             self._out_pipe = None
-            self._set_state(State.TERM_REQ_SENT2)
+            self._set_state(_TERM_REQ_SENT2)
             if self._peer is not None:
                 self.send_pipe_term_ack(self._peer)
         else:
             raise AssertionError(f"pipe_term in state {state.value}")
 
     def _process_delimiter(self) -> None:
-        if self._state is State.ACTIVE:
-            self._set_state(State.DELIMITER_RECEIVED)
+        if self._state is _ACTIVE:
+            self._set_state(_DELIMITER_RECEIVED)
         else:  # WAITING_FOR_DELIMITER: reading is possible in no other state
             self.rollback()
             self._acknowledge()
 
     def _acknowledge(self) -> None:
         self._out_pipe = None
-        self._set_state(State.TERM_ACK_SENT)
+        self._set_state(_TERM_ACK_SENT)
         if self._peer is not None:
             self.send_pipe_term_ack(self._peer)
 
@@ -435,10 +455,10 @@ class Pipe(ZmqObject):
         """The peer agrees: nothing more will come from it."""
         if self._sink is not None:
             self._sink.pipe_terminated(self)
-        if self._state is State.TERM_REQ_SENT1 and self._peer is not None:
+        if self._state is _TERM_REQ_SENT1 and self._peer is not None:
             self._out_pipe = None
             self.send_pipe_term_ack(self._peer)
-        elif self._state not in (State.TERM_ACK_SENT, State.TERM_REQ_SENT2):
+        elif self._state not in (_TERM_ACK_SENT, _TERM_REQ_SENT2):
             raise AssertionError(f"pipe_term_ack in state {self._state.value}")
         # Each end frees its inbound queue only; the references between the two ends are what the collector needs gone.
         self._in_pipe = None
@@ -449,9 +469,9 @@ class Pipe(ZmqObject):
 
     def _set_state(self, state: State) -> None:
         self._state = state
-        if state is not State.ACTIVE:
+        if state is not _ACTIVE:
             self._out_active = False
-            if state is not State.WAITING_FOR_DELIMITER:
+            if state is not _WAITING_FOR_DELIMITER:
                 self._in_active = False
 
     # -- high-water marks -------------------------------------------------------------------------------------------
@@ -486,7 +506,7 @@ class Pipe(ZmqObject):
 
     def send_hwms_to_peer(self, inhwm: int, outhwm: int) -> None:
         """Tell the other end what this socket's limits are to it now."""
-        if self._state is State.ACTIVE and self._peer is not None:
+        if self._state is _ACTIVE and self._peer is not None:
             self.send_pipe_hwm(self._peer, inhwm, outhwm, self._in_hwm_boost >= 0)
 
     def process_pipe_hwm(self, inhwm: int, outhwm: int, boost: bool) -> None:
@@ -504,7 +524,7 @@ class Pipe(ZmqObject):
 
     def send_stats_to_peer(self, socket: Any) -> None:
         """Ask for a PIPES_STATS event."""
-        if self._state is State.ACTIVE and self._peer is not None:
+        if self._state is _ACTIVE and self._peer is not None:
             self.send_pipe_peer_stats(
                 self._peer, self._msgs_written - self._peers_msgs_read, socket, self.endpoint_pair
             )
@@ -535,7 +555,7 @@ class Pipe(ZmqObject):
 
     def write_oob(self, msg: Msg) -> None:
         """Write an item that does not count as a message (a routing id)."""
-        if self._out_pipe is not None and self._state is State.ACTIVE:
+        if self._out_pipe is not None and self._state is _ACTIVE:
             self._out_queue.append(msg)
 
 
@@ -575,10 +595,10 @@ class ConflatingPipe(Pipe):
         """Every frame counts as a message of its own."""
         return super().write(_last_frame(frame))  # type: ignore[arg-type]
 
-    def write_batch(self, msgs: list[Message]) -> int:
+    def send_batch(self, msgs: list[Message]) -> int:
         """Replace what waits by the last of `msgs`."""
         if msgs:
-            super().write_batch([_last_frame(msgs[-1])])
+            super().send_batch([_last_frame(msgs[-1])])
         return len(msgs)
 
 

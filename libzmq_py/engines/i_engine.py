@@ -74,7 +74,7 @@ class EngineHost(Protocol):
         """Up to `limit` messages to send; none means that `restart_output` will be called."""
 
     def push_msgs(self, msgs: list[Message]) -> int:
-        """Messages received; how many were taken. Fewer means that `restart_input` will be called.
+        """Messages received, to be read at once; how many were taken. Fewer: `restart_input` will be called.
 
         Raises:
             ProtocolError: a message breaks the rules of the pattern.

@@ -24,6 +24,7 @@ class RawEngine(StreamEngineBase):
         """Say that the peer is there, if the socket wants to know, and let bytes flow."""
         self._decoder = RawDecoder()
         self._encoder = RawEncoder()
+        self._pull_msgs = self._session.pull_msgs
         assert self._handle is not None
         if self.peer_address:
             properties = [("Peer-Address", self.peer_address.encode()), ("__fd", str(self._sock.fileno()).encode())]

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import selectors
 import socket
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py.engines.i_engine import EngineHost, ErrorReason, ProtocolError
@@ -40,6 +42,7 @@ _OUT_BATCHES: Final = 8
 # A batch of frames below this average size is joined, above it gathered by sendmsg.
 _JOIN_BELOW: Final = 4096
 _MAX_GATHER: Final = 512
+_WRITE: Final = selectors.EVENT_WRITE
 _HAS_GATHER: Final = hasattr(socket.socket, "sendmsg")
 
 HANDSHAKE_TIMER: Final = 0x40
@@ -63,12 +66,20 @@ class StreamEngineBase(IOObject):
         self.peer_address = _peer_address(sock)
         # Encoded, not yet sent.
         self._out: list[Buffer] = []
+        # What is in `_out` is all that there is: when it is sent, output stops until `restart_output`.
+        self._drained = False
         # Decoded, not yet taken by the session, which is full: input is stopped while there are any.
         self._held: list[Message] = []
         self._input_stopped = False
         self._output_stopped = True
         self._read_size = _MIN_READ
         self._pull_limit = 16
+        # Frames of the engine's own, to be sent before the next messages.
+        self._control: list[Message] = []
+        # What takes the next bytes, and what gives the next messages (fewer than asked for: there are no more until
+        # `restart_output`). As libzmq's pointers to members, they follow the stage of the connection.
+        self._process_input: Callable[[bytes], None] = self._process_batch
+        self._pull_msgs: Callable[[int], list[Message]] = _nothing
         # Why the connection ended, for the monitor.
         self._errno = 0
         self._timers: set[int] = set()
@@ -86,14 +97,8 @@ class StreamEngineBase(IOObject):
         """False if messages may flow at once."""
         return True
 
-    def _process_input(self, data: bytes) -> None:
-        """Take bytes from the peer."""
-        self._process_batch(data)
-
-    def _next_msgs(self) -> list[Message]:
-        """The next batch to encode; none stops the output until `restart_output`."""
-        msgs: list[Message] = self._session.pull_msgs(self._pull_limit)
-        return msgs
+    def _peer_is_alive(self) -> None:
+        """The peer has sent something while timers run."""
 
     def _process_commands(self, msgs: list[Message]) -> list[Message]:
         """Act on the command frames of a batch; what is left is pushed."""
@@ -127,9 +132,11 @@ class StreamEngineBase(IOObject):
             self._handle = None
             self.unplug()
         self._session = None
+        self._pull_msgs = _nothing
         self._sock.close()
-        self._out.clear()
-        self._held.clear()
+        self._out = []
+        self._control = []
+        self._held = []
 
     def error(self, reason: ErrorReason, cause: object = "") -> None:
         """End because of `reason`; `cause` is for the log."""
@@ -175,10 +182,8 @@ class StreamEngineBase(IOObject):
         """
         size = self._read_size
         decoder = self._decoder
-        if decoder is not None:
-            wanted = decoder.wanted()
-            if wanted > size:
-                size = min(wanted, _MAX_READ)
+        if decoder is not None and decoder.collector.missing > size:
+            size = min(decoder.collector.missing, _MAX_READ)
         try:
             data = self._sock.recv(size)
         except (BlockingIOError, InterruptedError):
@@ -193,8 +198,8 @@ class StreamEngineBase(IOObject):
             return
         if len(data) == size:
             self._read_size = min(size * 4, 1 << 18)
-        elif len(data) * 8 < size:
-            self._read_size = max(size >> 1, _MIN_READ)
+        elif size > _MIN_READ and len(data) * 8 < size:
+            self._read_size = size >> 1
         self._process_input(data)
 
     def _process_batch(self, data: bytes) -> None:
@@ -206,22 +211,21 @@ class StreamEngineBase(IOObject):
         assert decoder is not None
         msgs = decoder.decode(data)
         if msgs:
+            if self._timers:
+                self._peer_is_alive()
             if decoder.has_commands:
                 msgs = self._process_commands(msgs)
-            self._push(msgs)
+            if self._session is not None:  # a command may have ended the connection
+                self._push(msgs)
         if decoder.error is not None and not self._held and self._session is not None:
             self._protocol_error(decoder.error)
 
     def _push(self, msgs: list[Message]) -> None:
-        session = self._session
-        if session is None:  # a command has ended the connection
-            return
         try:
-            taken = session.push_msgs(msgs)
+            taken = self._session.push_msgs(msgs)
         except ProtocolError as error:
             self._protocol_error(error)
             return
-        session.flush()
         if taken < len(msgs):
             self._held = msgs[taken:]
             self._stop_input()
@@ -257,6 +261,7 @@ class StreamEngineBase(IOObject):
 
     def restart_output(self) -> None:
         """The session has messages again: send at once, as the kernel most likely takes them."""
+        self._drained = False  # while the kernel's buffer is full, this is all there is to do
         if self._output_stopped and self._handle is not None:
             self._output_stopped = False
             self.out_event()
@@ -267,36 +272,48 @@ class StreamEngineBase(IOObject):
         Hot path.
         """
         for _ in range(_OUT_BATCHES):
-            if not self._out and not self._fill():
-                self._output_stopped = True
-                if self._handle is not None:
-                    self.reset_pollout(self._handle)
-                return
+            if not self._out:
+                msgs = self._next_msgs()
+                if not msgs:
+                    self._drained = False
+                    self._output_stopped = True
+                    if self._handle is not None and self._handle.events & _WRITE:
+                        self.reset_pollout(self._handle)
+                    return
+                self._encode(msgs)
             if not self._write():
                 break
         if self._handle is not None:
             self.set_pollout(self._handle)
 
-    def _fill(self) -> bool:
-        """Encode the next batch; False if there is nothing to send."""
+    def _next_msgs(self) -> list[Message] | None:
+        """The engine's own frames first, then what the session has; nothing when the last pull has emptied it."""
+        if self._control:
+            control, self._control = self._control, []
+            return control
+        if self._drained:
+            return None
+        limit = self._pull_limit
+        msgs = self._pull_msgs(limit)
+        self._drained = len(msgs) < limit
+        return msgs
+
+    def _encode(self, msgs: list[Message]) -> None:
+        """Make the bytes of a batch: joined when its frames are small, to be gathered by the kernel when they are large."""
         encoder = self._encoder
-        if encoder is None or self._session is None:
-            return False
-        msgs = self._next_msgs()
-        if not msgs:
-            return False
+        assert encoder is not None
         out = encoder.encode(msgs)
-        if len(out) == 1:
-            size = len(out[0])
-        else:
+        if len(out) > 1:
             size = sum(map(len, out))
             if size < _JOIN_BELOW * len(out):
                 out = [b"".join(out)]
+        else:
+            size = len(out[0])
         self._out = out
-        # Messages of this size fill the next batch; large ones go out a few at a time, as what was pulled from the pipe
-        # no longer counts against its high-water mark.
-        self._pull_limit = max(1, min(_OUT_BATCH_BYTES * len(msgs) // (size + 1), _OUT_BATCH_MSGS))
-        return bool(out)
+        if not self._drained or size > _OUT_BATCH_BYTES:
+            # Messages of this size fill the next batch; large ones go out a few at a time, as what was pulled from the
+            # pipe no longer counts against its high-water mark.
+            self._pull_limit = max(1, min(_OUT_BATCH_BYTES * len(msgs) // (size + 1), _OUT_BATCH_MSGS))
 
     def _write(self) -> bool:
         """One system call; True if everything was sent."""
@@ -334,7 +351,12 @@ class StreamEngineBase(IOObject):
         # The reading side acts on a broken connection, so that what has been received is not lost.
         _LOG.debug("= %r cannot send: %s", self, error)
         self._out = []
-        self._encoder = None
+        self._control = []
+        self._pull_msgs = _nothing
+
+
+def _nothing(limit: int) -> list[Message]:
+    return []
 
 
 def _peer_address(sock: socket.socket) -> str:

@@ -80,12 +80,11 @@ class ZmtpEngine(StreamEngineBase):
     def __init__(self, sock: Any, options: Options, endpoint_uri_pair: EndpointUriPair) -> None:
         super().__init__(sock, options, endpoint_uri_pair)
         self._stage = Stage.GREETING
+        self._process_input = self._process_greeting_input
         self._greeting = b""
         # Bytes of our greeting that have been sent.
         self._greeting_sent = 0
         self._mechanism: Mechanism | None = None
-        # Frames of our own to send before the next messages.
-        self._control: list[Message] = []
         self._heartbeat_timeout = options.heartbeat_timeout
         if self._heartbeat_timeout < 0:
             self._heartbeat_timeout = options.heartbeat_interval
@@ -107,16 +106,11 @@ class ZmtpEngine(StreamEngineBase):
         self._output_stopped = False
         self.out_event()
 
-    def _process_input(self, data: bytes) -> None:
-        if self._stage is Stage.READY:
-            self._process_batch(data)
-            return
-        if self._stage is Stage.GREETING:
-            rest = self._process_greeting(data)
-            if rest is None:
-                return
-            data = rest
-        self._process_frames(data)
+    def _process_greeting_input(self, data: bytes) -> None:
+        rest = self._process_greeting(data)
+        if rest is not None:
+            self._process_input = self._process_frames
+            self._process_frames(rest)
 
     def _process_frames(self, data: bytes) -> None:
         """Frame by frame until the connection is ready, then the rest as a batch."""
@@ -137,6 +131,7 @@ class ZmtpEngine(StreamEngineBase):
                 self._process_routing_id(frame)
             if not self.plugged:
                 return
+        self._process_input = self._process_batch
         self._process_batch(b"")
 
     # -- greeting ---------------------------------------------------------------------------------------------------
@@ -217,6 +212,7 @@ class ZmtpEngine(StreamEngineBase):
         """No mechanism: the peer may be shown to the socket."""
         self._stop_timer(HANDSHAKE_TIMER)
         self._session.engine_ready()
+        self._pull_msgs = self._session.pull_msgs
         self._output_stopped = False
         self.out_event()
 
@@ -281,6 +277,7 @@ class ZmtpEngine(StreamEngineBase):
         if self._options.recv_routing_id and not session.push_routing_id(mechanism.peer_routing_id):
             return  # the pipe is ending, and this engine with it
         session.flush()
+        self._pull_msgs = session.pull_msgs
         self._stop_timer(HANDSHAKE_TIMER)
         session.socket_events.event_handshake_succeeded(self.endpoint_uri_pair, 0)
         self._output_stopped = False
@@ -317,21 +314,9 @@ class ZmtpEngine(StreamEngineBase):
 
     # -- traffic ----------------------------------------------------------------------------------------------------
 
-    def _next_msgs(self) -> list[Message]:
-        if self._control:
-            control, self._control = self._control, []
-            return control
-        if self._stage in (Stage.READY, Stage.ROUTING_ID):
-            msgs: list[Message] = self._session.pull_msgs(self._pull_limit)
-            return msgs
-        return []
-
-    def _process_batch(self, data: bytes) -> None:
-        if len(self._timers):
-            # Whatever the peer sends shows that it lives.
-            self._stop_timer(HEARTBEAT_TIMEOUT_TIMER)
-            self._stop_timer(HEARTBEAT_TTL_TIMER)
-        super()._process_batch(data)
+    def _peer_is_alive(self) -> None:
+        self._stop_timer(HEARTBEAT_TIMEOUT_TIMER)
+        self._stop_timer(HEARTBEAT_TTL_TIMER)
 
     def _process_commands(self, msgs: list[Message]) -> list[Message]:
         """Answer PING, turn SUBSCRIBE and CANCEL into subscriptions, drop the rest."""
@@ -340,6 +325,8 @@ class ZmtpEngine(StreamEngineBase):
             if type(msg) is not Msg or not msg.flags & COMMAND:
                 kept.append(msg)
                 continue
+            if self._mechanism is None:
+                continue  # ZMTP 2.0 has no commands
             data = bytes(msg.data)
             if data.startswith(_PING):
                 if not self._process_ping(data):

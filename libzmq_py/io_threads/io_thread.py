@@ -36,9 +36,7 @@ class IOThread(ZmqObject):
         except OSError:
             self.mailbox.close()
             raise
-        self.poller.set_guard(self.mailbox, self)
-        self._handle = self.poller.add_fd(self.mailbox.fd, self)
-        self.poller.set_pollin(self._handle)
+        self._handle = self.poller.set_guard(self.mailbox, self)
         self._thread: threading.Thread | None = None
 
     def start(self, name: str, settings: ThreadSettings) -> None:

@@ -301,7 +301,7 @@ class SocketBase(Own):
         timeout = self.options.rcvtimeo
         if flags & _DONTWAIT or timeout == 0:
             raise Again
-        deadline = time.monotonic() + timeout / 1000
+        deadline = time.monotonic() + timeout / 1000 if timeout > 0 else 0.0
         while True:
             self.process_commands(timeout)
             msg = self.xrecv()

@@ -2,8 +2,8 @@
 """A peer in a process of its own, for tests that kill or stop it: `python -m tests.interop.child '<json>'`.
 
 The JSON object holds `lib` (module name), `type`, `bind` or `connect` (endpoint), `options` (by name; text becomes
-bytes), and `do`: "echo" sends every message back, "print" prints every message's frames in hex, "idle" (default) does
-nothing. The first line printed is the endpoint. The process ends when its standard input does.
+bytes), and `do`: "echo" sends every message back, "print" prints every message's frames in hex, "swallow" only reads,
+"idle" (default) does nothing. The first line printed is the endpoint. The process ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
         frames = sock.recv_multipart()
         if action == "echo":
             sock.send_multipart(frames)
-        else:
+        elif action == "print":
             print(" ".join(frame.hex() or "-" for frame in frames), flush=True)
 
 

@@ -65,6 +65,7 @@ def speakers(
         else:
             peer = raw.connect(endpoint)
             peer.handshake(peer_type)
+            peer.fence()  # now the library, too, is through with the handshake
             settle(receiver)
             if peer_type in ("PUB", "XPUB"):
                 peer.read_frame()  # the subscription

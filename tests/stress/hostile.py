@@ -7,7 +7,19 @@ import random
 import struct
 from typing import NamedTuple
 
-from tests.support.raw_peer import RawPeer, cancel, command, frame, greeting, message, ping, prop, ready, signature, subscribe
+from tests.support.raw_peer import (
+    RawPeer,
+    cancel,
+    command,
+    frame,
+    greeting,
+    message,
+    ping,
+    prop,
+    ready,
+    signature,
+    subscribe,
+)
 
 _NOISE = random.Random(23).randbytes(4096)
 

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The list of commands against the table of internals section 2."""
+
+from __future__ import annotations
+
+from libzmq_py.core.command import CommandType
+from libzmq_py.core.object import _COUNTED, ZmqObject
+
+
+def test_the_list_is_libzmqs() -> None:
+    """The kinds are those of libzmq's command_t, by name, and no others."""
+    names = """stop plug own attach bind activate_read activate_write hiccup pipe_term pipe_term_ack pipe_hwm
+        pipe_peer_stats pipe_stats_publish term_req term term_ack term_endpoint reap reaped inproc_connected
+        conn_failed done"""
+    assert {kind.value for kind in CommandType} == set(names.split())
+
+
+def test_every_kind_but_done_has_a_handler() -> None:
+    """`process_<kind>` exists for each; nobody dispatches `done`, the context waits for it."""
+    for kind in CommandType:
+        assert hasattr(ZmqObject, f"process_{kind.value}") is (kind is not CommandType.DONE)
+
+
+def test_the_counted_kinds() -> None:
+    """Exactly the commands that any thread may send at any time carry a sequence number."""
+    assert {kind.value for kind in _COUNTED} == {"plug", "own", "attach", "bind", "inproc_connected"}
