@@ -38,9 +38,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-WORKER = os.path.join(HERE, "worker.py")
+WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")
 MODULES = {"pyzmq": "zmq", "libzmq_py": "libzmq_py", "pyomq": "pyomq"}
 PROCESS_LIMIT = 120.0
 """Seconds after which a worker that has not answered is killed and its case fails."""
@@ -134,10 +132,8 @@ class Process:
         command = [sys.executable, WORKER, "--lib", module, "--role", role]
         for name, value in options.items():
             command += [f"--{name}", str(value)]
-        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")])))
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-        )
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
         self._buffer = b""
 
     def line(self, limit: float = PROCESS_LIMIT) -> dict[str, Any]:

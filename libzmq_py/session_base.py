@@ -81,6 +81,14 @@ class SessionBase(Own, IOObject):
         """True if peers must say who they are, which ZMTP 1 and 2 peers cannot."""
         return self.options.mechanism != SecurityMechanism.NULL or bool(self.options.zap_domain)
 
+    @property
+    def zap_required(self) -> bool:
+        """True if a ZAP handler must be asked about every peer: fail rather than let one in unasked."""
+        options = self.options
+        return bool(options.zap_domain) and (
+            bool(options.zap_enforce_domain) or self.ctx.has_endpoint("inproc://zeromq.zap.01")
+        )
+
     def attach_pipe(self, pipe: Pipe) -> None:
         """The session's end of the pipe that connect() made (socket's thread, before the session is launched)."""
         self._pipe = pipe

@@ -61,6 +61,10 @@ class EngineHost(Protocol):
     def zap_enabled(self) -> bool:
         """True if this socket's security asks for more than ZMTP 1 and 2 have."""
 
+    @property
+    def zap_required(self) -> bool:
+        """True if a ZAP handler must be asked about every peer."""
+
     def engine_ready(self) -> None:
         """The peer may now be shown to the socket."""
 

@@ -24,7 +24,7 @@ import errno
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from libzmq_py.codecs.decoder import DecodeError
+from libzmq_py.codecs.decoder import DecodeError, Decoder
 from libzmq_py.codecs.v1_decoder import V1Decoder
 from libzmq_py.codecs.v1_encoder import V1Encoder
 from libzmq_py.codecs.v2_decoder import V2Decoder
@@ -119,7 +119,7 @@ class ZmtpEngine(StreamEngineBase):
         decoder.feed(data)
         while self._stage is not Stage.READY:
             try:
-                frame = decoder.next_frame()
+                frame = self._next_frame(decoder)
             except DecodeError as error:
                 self._protocol_error(error)
                 return
@@ -133,6 +133,18 @@ class ZmtpEngine(StreamEngineBase):
                 return
         self._process_input = self._process_batch
         self._process_batch(b"")
+
+    def _next_frame(self, decoder: Decoder) -> Msg | None:
+        """The next frame of the handshake; when there is none, it is our turn to speak."""
+        frame = decoder.next_frame()
+        if frame is None and self._stage is Stage.MECHANISM:
+            # Not before all that has come is read: as in libzmq, what a peer sends in one go with its READY, before it
+            # can have seen ours, is still part of the handshake.
+            self._send_handshake_commands()
+            self._check_mechanism()
+            if self._stage is Stage.READY:
+                self._process_input = self._process_batch
+        return frame
 
     # -- greeting ---------------------------------------------------------------------------------------------------
 
@@ -227,10 +239,13 @@ class ZmtpEngine(StreamEngineBase):
             offered = mechanism.rstrip(b"\0")
             self._protocol_error(f"mechanism mismatch: we want {own_name!r}, the peer offers {offered!r}")
             return False
+        if self._session.zap_required:
+            self._session.socket_events.event_handshake_failed_no_detail(self.endpoint_uri_pair, errno.EFAULT)
+            self._protocol_error("the peer would have to be authenticated, and there is no ZAP client yet")
+            return False
         self._mechanism = MECHANISMS[self._options.mechanism][1](self._options)
         self._stage = Stage.MECHANISM
-        self._send_handshake_commands()
-        return self.plugged
+        return True
 
     # -- handshake --------------------------------------------------------------------------------------------------
 
@@ -252,8 +267,12 @@ class ZmtpEngine(StreamEngineBase):
         except MechanismError as error:
             self._mechanism_failed(error)
             return
-        if mechanism.status is Status.HANDSHAKING:
-            self._send_handshake_commands()
+        self._check_mechanism()
+
+    def _check_mechanism(self) -> None:
+        mechanism = self._mechanism
+        if mechanism is None or not self.plugged:
+            return
         if mechanism.status is Status.READY:
             self._mechanism_ready(mechanism)
         elif mechanism.status is Status.ERROR:

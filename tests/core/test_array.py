@@ -29,12 +29,13 @@ def test_push_back_appends() -> None:
 def test_erase_moves_the_last_into_the_hole() -> None:
     """Removal costs one move, so order is not stable (array_t)."""
     array: Array[str] = Array()
-    for item in "abcd":
+    a, b, c, d = items = list("abcd")
+    for item in items:
         array.push_back(item)
-    array.erase("b")
-    check(array, ["a", "d", "c"])
-    array.erase("c")
-    check(array, ["a", "d"])
+    array.erase(b)
+    check(array, [a, d, c])
+    array.erase(c)
+    check(array, [a, d])
 
 
 def test_swap_exchanges_two_places() -> None:
@@ -75,13 +76,14 @@ def test_any_operations_agree_with_a_list(steps: list[tuple[str, int, int]]) -> 
     model: list[str] = []
     for number, (step, i, j) in enumerate(steps):
         if step == "push":
-            array.push_back(f"item {number}")
             model.append(f"item {number}")
+            array.push_back(model[-1])
         elif model and step == "erase":
             i %= len(model)
-            array.erase(model[i])
-            model[i] = model[-1]
-            model.pop()
+            array.erase(model[i])  # the very object: the array is one of pipes, which are what they are
+            last = model.pop()
+            if i < len(model):
+                model[i] = last
         elif model:
             i, j = i % len(model), j % len(model)
             array.swap(i, j)

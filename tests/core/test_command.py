@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from libzmq_py.core.command import CommandType
-from libzmq_py.core.object import _COUNTED, ZmqObject
+from libzmq_py.core.object import ZmqObject
 
 
 def test_the_list_is_libzmqs() -> None:
@@ -18,9 +18,9 @@ def test_the_list_is_libzmqs() -> None:
 def test_every_kind_but_done_has_a_handler() -> None:
     """`process_<kind>` exists for each; nobody dispatches `done`, the context waits for it."""
     for kind in CommandType:
-        assert hasattr(ZmqObject, f"process_{kind.value}") is (kind is not CommandType.DONE)
+        assert hasattr(ZmqObject, kind.handler) is (kind is not CommandType.DONE)
 
 
 def test_the_counted_kinds() -> None:
     """Exactly the commands that any thread may send at any time carry a sequence number."""
-    assert {kind.value for kind in _COUNTED} == {"plug", "own", "attach", "bind", "inproc_connected"}
+    assert {kind.value for kind in CommandType if kind.counted} == {"plug", "own", "attach", "bind", "inproc_connected"}

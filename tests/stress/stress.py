@@ -527,13 +527,19 @@ class Sleeper(Actor):
     def turn(self) -> None:
         """Sleep in one of several calls."""
         self.doing("sleep")
+        kinds = self.rng.choice((("PULL",), ("DEALER", "SUB"), ("PUSH",), ("ROUTER", "DEALER"), ("REP",)))
         made: list[Any] = []
         try:
             with self.hub.shared_context(self.rng) as ctx:
-                for kind in self.rng.choice((("PULL",), ("DEALER", "SUB"), ("PUSH",), ("ROUTER", "DEALER"), ("REP",))):
+                for kind in kinds:
                     made.append(ctx.socket(getattr(zmq, kind)))
                     made[-1].setsockopt(zmq.LINGER, 0)
-            self._sleep(made)
+            for sock, kind in zip(made, kinds, strict=True):
+                if self.rng.random() < 0.5:
+                    sock.bind("tcp://127.0.0.1:*")
+                    self.hub.publish(sock.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode(), kind)
+            self.resting()
+            self._sleep(kinds, made)
         except zmq.ZMQError as error:
             if error.errno not in EXPECTED:
                 self.hub.fail(f"{self.name}: {error!r} ({error.errno})")
@@ -542,20 +548,13 @@ class Sleeper(Actor):
             for sock in made:
                 sock.close()
 
-    def _sleep(self, made: list[Any]) -> None:
-        for sock in made:
-            if self.rng.random() < 0.5:
-                sock.bind("tcp://127.0.0.1:*")
-                kind = next(kind for kind in KINDS if getattr(zmq, kind) == sock.getsockopt(zmq.TYPE))
-                self.hub.publish(sock.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode(), kind)
-        kinds = [sock.getsockopt(zmq.TYPE) for sock in made]
-        self.resting()
-        if kinds == [zmq.ROUTER, zmq.DEALER]:
+    def _sleep(self, kinds: tuple[str, ...], made: list[Any]) -> None:
+        if kinds == ("ROUTER", "DEALER"):
             zmq.proxy(*made)
-        elif kinds == [zmq.PUSH]:
+        elif kinds == ("PUSH",):
             while True:
                 made[0].send(b"from a sleeper")
-        elif len(made) == 2:
+        elif kinds == ("DEALER", "SUB"):
             poller = zmq.Poller()
             for sock in made:
                 poller.register(sock, zmq.POLLIN)
@@ -565,7 +564,7 @@ class Sleeper(Actor):
         else:
             while True:
                 made[0].recv_multipart()
-                if kinds == [zmq.REP]:
+                if kinds == ("REP",):
                     made[0].send(b"")
 
 
