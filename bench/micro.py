@@ -124,7 +124,7 @@ def pipe_one_by_one(stack: ExitStack) -> Callable[[], None]:
     return run
 
 
-@case("pipe write_batch, read_batch")
+@case("pipe send_batch, read_batch")
 def pipe_batches(stack: ExitStack) -> Callable[[], None]:
     [(writer, reader)] = pipes(1)
     writer.set_event_sink(Sink())  # type: ignore[arg-type]  # as above
@@ -132,8 +132,7 @@ def pipe_batches(stack: ExitStack) -> Callable[[], None]:
     batch: list[Any] = [b"message"] * BATCH
 
     def run() -> None:
-        writer.write_batch(batch)
-        writer.flush()
+        writer.send_batch(batch)
         reader.read_batch(BATCH)
 
     return run

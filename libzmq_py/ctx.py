@@ -18,7 +18,7 @@ import itertools
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from libzmq_py.constants import Errno
+from libzmq_py.constants import ContextOption, Errno, SocketOption
 from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.object import REAPER_TID, TERM_TID
 from libzmq_py.core.thread import ThreadSettings
@@ -88,7 +88,7 @@ class Ctx:
         """
         with self._opt_sync:
             if not self._set(option, value):
-                raise zmq_error(errno.EINVAL, f"Invalid argument (context option {option} = {value!r})")
+                raise zmq_error(errno.EINVAL, f"Invalid argument (context option {_name(option)} = {value!r})")
 
     def _set(self, option: int, value: int) -> bool:
         minimum = 1 if option == MAX_SOCKETS else 0
@@ -140,7 +140,7 @@ class Ctx:
                 BLOCKY: int(self._blocky),
             }
             if option not in values:
-                raise zmq_error(errno.EINVAL, f"Invalid argument (context option {option})")
+                raise zmq_error(errno.EINVAL, f"Invalid argument (context option {_name(option)} cannot be read)")
             return values[option]
 
     @property
@@ -316,3 +316,11 @@ class Ctx:
         finally:
             with self._slot_sync:
                 self._terminating = terminating
+
+
+def _name(option: int) -> str:
+    """The name of a context option, or its number as text."""
+    for enum in (ContextOption, SocketOption):
+        if option in enum._value2member_map_:
+            return enum(option).name
+    return str(option)

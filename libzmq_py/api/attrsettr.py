@@ -104,9 +104,10 @@ def option_attributes(options: Iterable[tuple[str, IntEnum]]) -> Callable[[type[
     """Decorate a class: each option becomes an attribute, in lower and in upper case, where its name is still free."""
 
     def decorate(cls: type[_T]) -> type[_T]:
+        taken = {name for base in cls.__mro__ for name in (*base.__dict__, *getattr(base, "__annotations__", ()))}
         for name, option in options:
             for spelling in (name.lower(), name):
-                if not is_declared(cls, spelling):
+                if spelling not in taken:
                     setattr(cls, spelling, OptionAttribute(spelling, option))
         return cls
 

@@ -11,23 +11,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from threading import Lock
+from threading import Lock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, overload
 from warnings import warn
 from weakref import WeakSet
 
 from libzmq_py.api.attrsettr import AttributeSetter, OptValT
-from libzmq_py.api.live import CONTEXTS, ContextEntry, cast_int_addr, exit_state
+from libzmq_py.api.live import CONTEXTS, ContextEntry, cast_int_addr, exit_state, in_library_thread
 from libzmq_py.api.socket import Socket, SyncSocket
 from libzmq_py.constants import ContextOption, Errno, SocketOption
 from libzmq_py.errors import ZMQError, strerror, zmq_error
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+    from typing_extensions import TypeVar as TypeVarWithDefault
 
-_ContextT = TypeVar("_ContextT", bound="Context[Any]")
-_SocketT_co = TypeVar("_SocketT_co", bound="Socket[Any]", covariant=True)
+    # Plain `Context` is a context of plain sockets.
+    _SocketT_co = TypeVarWithDefault("_SocketT_co", bound=Socket[Any], covariant=True, default=Socket[bytes])
+else:
+    _SocketT_co = TypeVar("_SocketT_co", bound="Socket[Any]", covariant=True)
+
+_OtherT = TypeVar("_OtherT", bound="Socket[Any]")
 
 _INT_MAX = 2**31 - 1
 
@@ -103,7 +108,11 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         self._warn_destroy_close = True
         if warn is not None:
             warn(f"Unclosed context {self}", ResourceWarning, stacklevel=2, source=self)
-        self.destroy()
+        if in_library_thread():
+            # The collector happens to run in a thread that may be the very one term() waits for.
+            Thread(target=self.destroy, name="end of a context", daemon=True).start()
+        else:
+            self.destroy()
 
     def term(self) -> None:
         """End the context.
@@ -209,12 +218,11 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
 
     # -- sockets ----------------------------------------------------------------------------------------------------
 
-    def socket(
-        self: _ContextT,
-        socket_type: int,
-        socket_class: Callable[[_ContextT, int], _SocketT_co] | None = None,
-        **kwargs: Any,
-    ) -> _SocketT_co:
+    @overload
+    def socket(self, socket_type: int, socket_class: None = None, **kwargs: Any) -> _SocketT_co: ...
+    @overload
+    def socket(self, socket_type: int, socket_class: Callable[[Any, int], _OtherT], **kwargs: Any) -> _OtherT: ...
+    def socket(self, socket_type: int, socket_class: Callable[[Any, int], Any] | None = None, **kwargs: Any) -> Any:
         """Make a socket.
 
         Args:
@@ -227,7 +235,7 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         """
         if self._closed or (self.closed and not self._shadow):
             self._refuse()
-        make = cast("Callable[..., _SocketT_co]", self._socket_class if socket_class is None else socket_class)
+        make: Callable[..., Any] = self._socket_class if socket_class is None else socket_class
         socket = make(self, socket_type, **kwargs)
         for option, value in self.sockopts.items():
             try:

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 #: Pause between two looks for sockets whose last messages are still on their way (exit, some other socket in use).
 _LOOK_AGAIN = 0.005
 
+#: In the name of every thread of the library, whatever THREAD_NAME_PREFIX is (names are cut at 15 characters).
+_LIBRARY_THREAD = "ZMQb"
+
 _keys: Final = itertools.count(1)
 
 
@@ -224,6 +227,11 @@ def cast_int_addr(address: object) -> int:
     return number
 
 
+def in_library_thread() -> bool:
+    """True in an I/O thread or the reaper, where the collector may run a __del__, and nothing may wait."""
+    return _LIBRARY_THREAD in threading.current_thread().name
+
+
 # -- fork
 
 
@@ -286,7 +294,7 @@ def _is_lingering(core: SocketBase) -> bool:
 def _sockets_in_use_elsewhere() -> set[int]:
     """Keys of the sockets that other threads made, or have in a variable of a function they are in."""
     me = threading.get_ident()
-    library_threads = {thread.ident for thread in threading.enumerate() if "ZMQbg/" in thread.name}
+    library_threads = {thread.ident for thread in threading.enumerate() if _LIBRARY_THREAD in thread.name}
     others = {
         ident: frame for ident, frame in sys._current_frames().items() if ident != me and ident not in library_threads
     }

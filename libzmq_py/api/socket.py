@@ -487,6 +487,15 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
     def _set_topic(self, option: SocketOption, topic: str | bytes) -> None:
         self.set(option, topic.encode() if isinstance(topic, str) else topic)
 
+    @property
+    def hwm(self) -> int:
+        """The high water mark: reads SNDHWM, sets SNDHWM and RCVHWM."""
+        return self.get_hwm()
+
+    @hwm.setter
+    def hwm(self, value: int) -> None:
+        self.set_hwm(value)
+
     def get_hwm(self) -> int:
         """SNDHWM."""
         return cast(int, self.get(SocketOption.SNDHWM))
@@ -501,8 +510,6 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
                 failure = error  # a type may have one and not the other: try both
         if failure is not None:
             raise failure
-
-    hwm = property(get_hwm, set_hwm, None, "The high water mark: reads SNDHWM, sets SNDHWM and RCVHWM.")
 
     def fileno(self) -> int:
         """The descriptor (FD) that becomes readable when EVENTS may have changed: read EVENTS until it is drained."""

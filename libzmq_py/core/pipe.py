@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from libzmq_py.endpoint import EndpointUriPair
 
 _NO_LIMIT: Final = sys.maxsize
+# Messages above this size (bytes) are read in batches of about sixteen times it.
+_LARGE: Final = 8192
 
 
 class PipeEvents(Protocol):
@@ -210,7 +212,7 @@ class Pipe(ZmqObject):
         return msg
 
     def read_batch(self, limit: int) -> list[Message]:
-        """Up to `limit` messages; fewer than `limit` means that this end has gone to sleep.
+        """Up to `limit` messages, fewer of large ones; `is_awake` then tells whether there may be more.
 
         Hot path: the I/O thread's `read`. A delimiter is always the last item, so one look finds it.
         """
@@ -220,12 +222,19 @@ class Pipe(ZmqObject):
         popleft = queue.popleft
         # Only this thread pops and the writer only appends: so many items are there.
         count = len(queue)
+        if count and len(queue[0]) > _LARGE:
+            limit = max(1, _LARGE * 16 // len(queue[0]))
         batch = [popleft()] if count == 1 else [popleft() for _ in range(min(count, limit))]
         while len(batch) < limit and self._look_again():
             batch.append(popleft())
         if batch and batch[-1] is DELIMITER:
             batch.pop()
-            self._process_delimiter()
+            if batch:
+                # Not before these have left for good: reading the delimiter ends the pipe, and with it the connection.
+                queue.append(DELIMITER)
+                self._in_active = True
+            else:
+                self._process_delimiter()
         self._msgs_read += len(batch)
         if self._msgs_read >= self._credit_at:
             self._send_credit()
@@ -240,6 +249,11 @@ class Pipe(ZmqObject):
         if self._peer is not None:
             self._credit_at = self._msgs_read - self._msgs_read % self._lwm + self._lwm
             self.send_activate_write(self._peer, self._msgs_read)
+
+    @property
+    def is_awake(self) -> bool:
+        """False once reading has put this end to sleep, until `read_activated`."""
+        return self._in_active
 
     def _look_again(self) -> bool:
         """The queue looked empty: go to sleep, unless the writer was quicker. The protocol stands in `YPipe`."""

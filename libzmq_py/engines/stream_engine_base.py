@@ -76,8 +76,8 @@ class StreamEngineBase(IOObject):
         self._pull_limit = 16
         # Frames of the engine's own, to be sent before the next messages.
         self._control: list[Message] = []
-        # What takes the next bytes, and what gives the next messages (fewer than asked for: there are no more until
-        # `restart_output`). As libzmq's pointers to members, they follow the stage of the connection.
+        # What takes the next bytes, and what gives the next messages. As libzmq's pointers to members, they follow the
+        # stage of the connection.
         self._process_input: Callable[[bytes], None] = self._process_batch
         self._pull_msgs: Callable[[int], list[Message]] = _nothing
         # Why the connection ended, for the monitor.
@@ -293,9 +293,8 @@ class StreamEngineBase(IOObject):
             return control
         if self._drained:
             return None
-        limit = self._pull_limit
-        msgs = self._pull_msgs(limit)
-        self._drained = len(msgs) < limit
+        msgs = self._pull_msgs(self._pull_limit)
+        self._drained = not self._session.pull_again
         return msgs
 
     def _encode(self, msgs: list[Message]) -> None:

@@ -16,6 +16,7 @@ Threads: the caller's, until `close`; then the reaper's. `tid` stays the same. N
 from __future__ import annotations
 
 import errno
+import logging
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from libzmq_py.io_threads.poller import Handle, Poller
     from libzmq_py.transports.address import Address
 
+_LOG: Final = logging.getLogger("libzmq_py.socket")
 _DONTWAIT: Final = 1
 _SNDMORE: Final = 2
 _POLLIN: Final = 1
@@ -186,8 +188,11 @@ class SocketBase(Own):
         self.attach_pipe(pipe)
 
     def process_term_endpoint(self, endpoint: str) -> None:
-        """A session asks to be disconnected."""
-        self._term_endpoint(endpoint)
+        """A session asks to be disconnected. The user may have done that already."""
+        try:
+            self._term_endpoint(endpoint)
+        except ZMQError as error:
+            _LOG.debug("= %r cannot give up %s: %s", self, endpoint, error)
 
     def process_inproc_connected(self) -> None:
         """A parked connect found its peer; only the sequence number matters."""
@@ -453,6 +458,9 @@ class SocketBase(Own):
         """The checks that bind, connect and term_endpoint share: transport (None: inproc) and address."""
         self._check_terminated()
         self.process_commands(0)
+        return self._parse_endpoint(endpoint)
+
+    def _parse_endpoint(self, endpoint: str) -> tuple[transports.Transport | None, str]:
         protocol, separator, address = endpoint.partition("://")
         if not separator or not protocol or not address:
             raise zmq_error(errno.EINVAL, f"Invalid argument (endpoint {endpoint!r})")
@@ -514,12 +522,12 @@ class SocketBase(Own):
             self._pend_inproc(endpoint, options, mine, theirs)
         else:
             self._join_inproc(peer, options, mine, theirs, conflate)
+        self.attach_pipe(mine, locally_initiated=True)
         self.last_endpoint = endpoint
         self._inprocs.setdefault(endpoint, []).append(mine)
 
     def _pend_inproc(self, endpoint: str, options: Options, mine: Pipe, theirs: Pipe) -> None:
-        """The name is not bound yet: attach the own end and park the other."""
-        self.attach_pipe(mine, locally_initiated=True)
+        """The name is not bound yet: park the other end."""
         # Always: whether the binder wants it is not known yet.
         send_routing_id(mine, options)
         if options.can_send_hello_msg and options.hello_msg:
@@ -544,7 +552,6 @@ class SocketBase(Own):
             mine.disconnect_msg = peer.options.disconnect_msg
         # find_endpoint has counted this command already.
         self.send_bind(peer.socket, theirs, inc_seqnum=False)
-        self.attach_pipe(mine, locally_initiated=True)
 
     def term_endpoint(self, endpoint: str) -> None:
         """Remove everything registered under an endpoint (zmq_unbind, zmq_disconnect).
@@ -702,10 +709,8 @@ class SocketBase(Own):
         if endpoint is None:
             self._monitor.stop()
             return
-        protocol, separator, address = endpoint.partition("://")
-        if not separator or not protocol or not address:
-            raise zmq_error(errno.EINVAL, f"Invalid argument (endpoint {endpoint!r})")
-        if protocol != "inproc":
+        transport, _ = self._parse_endpoint(endpoint)
+        if transport is not None:
             raise zmq_error(Errno.EPROTONOSUPPORT, f"Protocol not supported (monitor endpoint {endpoint!r})")
         self._monitor.start(self.ctx, endpoint, events, version, type_)
 

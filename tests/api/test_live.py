@@ -237,3 +237,38 @@ def test_what_has_ended_is_forgotten() -> None:
     ctx.destroy()
     assert socks[0].closed
     wait_until(lambda: (set(CONTEXTS), set(SOCKETS)) == before)
+
+
+def test_a_context_may_be_collected_by_an_io_thread() -> None:
+    """Garbage that the collector finds in a library thread is ended without making that thread wait."""
+    done = run_script(
+        """
+        import gc, threading, time, warnings
+        from libzmq_py.api.live import CONTEXTS
+        from libzmq_py.io_threads.io_thread import IOThread
+        warnings.simplefilter("ignore")
+
+        def forget():
+            ctx = zmq.Context()
+            sock = ctx.socket(zmq.PULL)
+            sock.loop = sock  # only the collector finds it
+
+        zmq.Socket.loop = None
+        gc.disable()
+        forget()
+        process = IOThread.in_event
+        def in_event(self):
+            gc.collect()
+            process(self)
+        IOThread.in_event = in_event
+        with zmq.Context() as ctx, ctx.socket(zmq.PUSH) as sock:
+            sock.connect("tcp://127.0.0.1:9")
+            sock.linger = 0
+            for _ in range(500):
+                if len(CONTEXTS) == 1:
+                    break
+                time.sleep(0.01)
+            print(len(CONTEXTS))
+        """
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """Wrong arguments, option values, states and endpoints: the exception is pyzmq's, class and errno.
 
-Table-driven. Each table is used twice where libzmq_py promises more: once for class and errno, which pyzmq on libzmq gives
+Table-driven. Where libzmq_py promises more a table is used twice: once for class and errno, which pyzmq on libzmq gives
 as well, and once (marked `departs`) for the text, which in libzmq_py also names what was wrong.
 """
 

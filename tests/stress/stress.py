@@ -45,6 +45,7 @@ from tests.stress.hostile import random_script
 from tests.support.raw_peer import RawListener, RawPeer
 from tests.support.target import zmq
 
+# True for pyzmq on libzmq, not for pyzmq on our backend.
 IS_REAL = zmq is REAL and not os.environ.get("PYZMQ_BACKEND", "").startswith("libzmq_py")
 KINDS = ("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB", "STREAM")
 FITTING = {
@@ -60,6 +61,18 @@ FITTING = {
     "XPUB": ("SUB", "XSUB"),
     "XSUB": ("PUB", "XPUB"),
     "STREAM": (),
+}
+# Left out when the target is the real libzmq, which aborts, crashes or hangs otherwise (all seen with 4.3.5):
+GENTLE = {
+    "inproc": "pipe.cpp 'written': a pending inproc connection whose other end has gone",
+    "STREAM": "crashes",
+    "parts": "session_base.cpp 233: a multipart message cut by linger 0 before its connection breaks; fq.cpp '!_more'",
+    "hwm": "stream_engine_base.cpp '_input_stopped', '!_io_error': a reconnect while the queue is full",
+    "attackers": "fq.cpp '!_more', stream_engine_base.cpp '!_io_error'",
+    "heartbeat": "stream_engine_base.cpp '!_io_error'",
+    "relaxed": "fq.cpp '!_more'",
+    "handover": "fq.cpp '!_more'",
+    "watch": "an I/O thread blocks on a monitor socket that nobody reads",
 }
 # What a call may fail with in this turmoil. ENOTSUP: pyzmq's word for a context that has been terminated.
 EXPECTED = {EAGAIN, EHOSTUNREACH, EADDRINUSE, ENOENT, ECONNREFUSED, ENOTSUP, EOPNOTSUPP, zmq.ETERM, zmq.EFSM, ENOTSOCK}
@@ -79,6 +92,8 @@ class Settings:
     shared_contexts: int = 2
     children: bool = True
     attackers: bool = True
+    # Leave out what libzmq 4.3.5 itself does not survive; see GENTLE.
+    gentle: bool = IS_REAL
 
 
 @dataclass
@@ -93,9 +108,9 @@ class Report:
 # -- messages that tell whether they are whole ------------------------------------------------------------------------
 
 
-def sealed_message(rng: random.Random) -> list[bytes]:
-    """A message of one to four marked parts, mostly small."""
-    number, parts = rng.getrandbits(32), rng.choice((1, 1, 1, 2, 4))
+def sealed_message(rng: random.Random, parts: int) -> list[bytes]:
+    """A message of marked parts, mostly small."""
+    number = rng.getrandbits(32)
     frames = []
     for part in range(parts):
         body = rng.randbytes(rng.choice((0, 1, 20, 200, 300, 9000) if rng.random() < 0.99 else (100_000,)))
@@ -143,6 +158,10 @@ class Hub:
         self._contexts: list[Any] = [zmq.Context(index % 2 + 1) for index in range(settings.shared_contexts)]
         self._leases: Counter[int] = Counter()
         self._names = 0
+
+    def allows(self, what: str) -> bool:
+        """Whether this may be done; the names are the keys of GENTLE."""
+        return not (self.settings.gentle and what in GENTLE)
 
     def fail(self, text: str) -> None:
         """Note a failure; the run ends."""
@@ -262,22 +281,26 @@ class Worker(Actor):
         self._weights: list[int] = []
         for action, weight in (
             (self.send, 30),
-            (self.send_in_parts, 4),
+            (self.send_in_parts, 4 * hub.allows("parts")),
             (self.receive, 30),
-            (self.receive_one_part, 3),
+            (self.receive_one_part, 3 * hub.allows("parts")),
             (self.poll, 6),
             (self.bind, 5),
             (self.connect, 12),
             (self.unbind, 2),
             (self.disconnect, 3),
-            (self.set_options, 4),
+            (self.set_options, 4 * hub.allows("hwm")),
             (self.subscribe, 4),
-            (self.watch, 2),
+            (self.watch, 2 * hub.allows("watch")),
             (self.hand_on, 3),
             (self.close_one, 3),
         ):
             self._actions.append(action)
             self._weights.append(weight)
+
+    def message(self) -> list[bytes]:
+        """A message to send."""
+        return sealed_message(self.rng, self.rng.choice((1, 1, 1, 2, 4)) if self.hub.allows("parts") else 1)
 
     def turn(self) -> None:
         """One action on one socket, now and then something with contexts."""
@@ -311,7 +334,7 @@ class Worker(Actor):
 
     def create(self) -> None:
         """A new socket, in the own context or in a shared one."""
-        kind = self.rng.choice(KINDS)
+        kind = self.rng.choice([kind for kind in KINDS if self.hub.allows(kind)])
         if self.rng.random() < 0.4:
             if self.own_ctx is None:
                 self.own_ctx = zmq.Context(self.rng.choice((1, 1, 2)))
@@ -331,17 +354,17 @@ class Worker(Actor):
             sock.setsockopt(zmq.RECONNECT_IVL, self.rng.choice((1, 10, 50)))
             sock.setsockopt(zmq.HANDSHAKE_IVL, self.rng.choice((50, 1000)))
             for option in (zmq.SNDHWM, zmq.RCVHWM):
-                sock.setsockopt(option, self.rng.choice((0, 1, 2, 10, 1000)))
+                sock.setsockopt(option, self.rng.choice((0, 1, 2, 10, 1000) if self.hub.allows("hwm") else (0, 1000)))
             if self.rng.random() < 0.2:
                 sock.setsockopt(zmq.IMMEDIATE, 1)
-            if self.rng.random() < 0.2:
+            if self.rng.random() < 0.2 * self.hub.allows("heartbeat"):
                 sock.setsockopt(zmq.HEARTBEAT_IVL, self.rng.choice((5, 50)))
             if kind == "ROUTER":
                 sock.setsockopt(zmq.ROUTER_MANDATORY, self.rng.choice((0, 1)))
-                sock.setsockopt(zmq.ROUTER_HANDOVER, self.rng.choice((0, 1)))
+                sock.setsockopt(zmq.ROUTER_HANDOVER, self.rng.choice((0, 1)) * self.hub.allows("handover"))
             if kind in ("DEALER", "REQ", "ROUTER") and self.rng.random() < 0.3:
                 sock.setsockopt(zmq.ROUTING_ID, b"id%d" % self.rng.randrange(10))
-            if kind == "REQ" and self.rng.random() < 0.5:
+            if kind == "REQ" and self.rng.random() < 0.5 * self.hub.allows("relaxed"):
                 sock.setsockopt(zmq.REQ_RELAXED, 1)
                 sock.setsockopt(zmq.REQ_CORRELATE, 1)
             self.subscribe(holder)
@@ -351,7 +374,8 @@ class Worker(Actor):
 
     def bind(self, holder: Holder) -> None:
         """Bind to a fresh address, or to one that may be taken, and tell the others."""
-        transport = self.rng.choice(("tcp", "tcp", "ipc", "inproc") if holder.kind != "STREAM" else ("tcp",))
+        transports = ["tcp"] if holder.kind == "STREAM" else ["tcp", "tcp", "ipc", "inproc"]
+        transport = self.rng.choice([name for name in transports if self.hub.allows(name)])
         number = self.hub.name() if self.rng.random() < 0.8 else self.rng.randrange(1, 50)
         address = {
             "tcp": "tcp://127.0.0.1:*",
@@ -391,7 +415,7 @@ class Worker(Actor):
         if holder.kind in ("SUB", "PULL") or holder.mid_send:
             return
         for _ in range(self.rng.choice((1, 3, 30))):
-            body = sealed_message(self.rng)
+            body = self.message()
             if holder.kind in ("ROUTER", "STREAM"):
                 if not holder.peers:
                     return
@@ -407,7 +431,7 @@ class Worker(Actor):
         """A message part by part; now and then the socket is closed in the middle of one."""
         if holder.kind in ("SUB", "PULL", "ROUTER", "STREAM", "XSUB", "REP") or holder.mid_send:
             return
-        parts = sealed_message(self.rng)
+        parts = self.message()
         holder.mid_send = True
         for part in parts[:-1]:
             holder.sock.send(part, zmq.SNDMORE)
@@ -432,7 +456,7 @@ class Worker(Actor):
                     self.hub.fail(f"{self.name}: {holder.kind} received {wrong}")
             holder.mid_message = False
             if holder.kind == "REP":
-                holder.sock.send_multipart(sealed_message(self.rng))
+                holder.sock.send_multipart(self.message())
 
     def receive_one_part(self, holder: Holder) -> None:
         """Leave the rest of a message for later."""
@@ -791,7 +815,7 @@ def _play(hub: Hub) -> Counter[str]:
     actors += [Sleeper(hub, index) for index in range(max(1, settings.threads // 3))]
     terminators = [Terminator(hub, index) for index in range(settings.shared_contexts)]
     actors += terminators
-    if settings.attackers:
+    if settings.attackers and hub.allows("attackers"):
         actors += [Attacker(hub, index) for index in range(2)]
     if settings.children:
         actors.append(Breeder(hub, 0))

@@ -127,6 +127,13 @@ class Dist:
                 self._matching = 1
                 self._drop(pipe)
 
+    def have_room(self, pipes: Collection[Pipe]) -> bool:
+        """True if none of these pipes would miss a message now; those that are known to be full do not count."""
+        for pipe in pipes:
+            if not pipe.check_hwm() and self._pipes.index(pipe) < self._eligible:
+                return False
+        return True
+
     def _send_part(self, frame: Frame, more: bool) -> None:
         index = 0
         while index < self._matching:

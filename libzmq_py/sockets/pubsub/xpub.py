@@ -61,6 +61,7 @@ class XPub(SocketBase):
             msg = pipe.read()
 
     def _process_upstream(self, msg: Message, pipe: Pipe) -> None:
+        # What the user gets: the frames that are no requests, and the requests that matter, as one message.
         user_frames: list[Frame] = []
         look = True
         for frame in frames_of(msg):
@@ -69,26 +70,23 @@ class XPub(SocketBase):
                 look = False
             if subscribe is None:
                 user_frames.append(frame)
-            else:
-                self._process_request(subscribe, topic, pipe)
+            elif self._process_request(subscribe, topic, pipe):
+                user_frames.append((b"\1" if subscribe else b"\0") + topic)
         # A PUB has nobody to give these to; kept, they would only cost memory (GHSA-4p5v-h92w-6wxw).
-        if user_frames and self.options.type != SocketType.PUB:
+        if user_frames and (self._manual or self.options.type != SocketType.PUB):
             self._pending.append((message_of(tuple(user_frames)), pipe))
 
-    def _process_request(self, subscribe: bool, topic: bytes, pipe: Pipe) -> None:
+    def _process_request(self, subscribe: bool, topic: bytes, pipe: Pipe) -> bool:
+        """Act on a subscription or its end; True if the user is to be told."""
         if self._manual:
             if subscribe:
                 self._manual_subscriptions.add(topic, pipe)
             else:
                 self._manual_subscriptions.rm(topic, pipe)
-            notify = True
-        elif subscribe:
-            notify = self._subscriptions.add(topic, pipe) or self._verbose_subs
-        else:
-            result = self._subscriptions.rm(topic, pipe)
-            notify = result is RmResult.LAST_VALUE_REMOVED or self._verbose_unsubs
-        if self._manual or (notify and self.options.type == SocketType.XPUB):
-            self._pending.append(((b"\1" if subscribe else b"\0") + topic, pipe))
+            return True
+        if subscribe:
+            return self._subscriptions.add(topic, pipe) or self._verbose_subs
+        return self._subscriptions.rm(topic, pipe) is RmResult.LAST_VALUE_REMOVED or self._verbose_unsubs
 
     def xwrite_activated(self, pipe: Pipe) -> None:
         """Room again."""
@@ -125,10 +123,8 @@ class XPub(SocketBase):
         if self.options.invert_matching or self._last_pipe is not None:
             return self._send_zoned(topic, msg, False)  # type: ignore[arg-type]
         pipes = self._subscriptions.matching(topic)
-        if not self._lossy:
-            for pipe in pipes:
-                if not pipe.check_hwm():
-                    return False
+        if not self._lossy and not self._dist.have_room(pipes):
+            return False
         self._dist.send_to(pipes, msg)  # type: ignore[arg-type]
         return True
 

@@ -72,7 +72,10 @@ class Router(SocketBase):
             msg = pipe.read()
             if msg is None:
                 return False
-            routing_id = frame_bytes(msg) or self._generate_routing_id()  # type: ignore[arg-type]
+            routing_id = frame_bytes(msg)  # type: ignore[arg-type]
+            # An id that begins with zero is for us to give; who claims one could pose as another peer.
+            if routing_id[:1] in (b"", b"\0"):
+                routing_id = self._generate_routing_id()
             old_pipe = self._out_pipes.get(routing_id)
             if old_pipe is not None:
                 if not self._handover:
