@@ -265,8 +265,8 @@ def _at_exit() -> None:
     # Set by the interpreter when it has printed the exception that ended the program.
     if getattr(sys, "last_type", None) is KeyboardInterrupt:
         return
-    busy = _sockets_in_use_elsewhere()
     try:
+        busy = _sockets_in_use_elsewhere()
         for context in list(CONTEXTS.values()):
             _finish(context, busy)
     except KeyboardInterrupt:

@@ -217,6 +217,9 @@ class StreamEngineBase(IOObject):
                 msgs = self._process_commands(msgs)
             if self._session is not None:  # a command may have ended the connection
                 self._push(msgs)
+            if self._control:
+                # Answers come after what was sent before the question has been passed on.
+                self._send_control()
         if decoder.error is not None and not self._held and self._session is not None:
             self._protocol_error(decoder.error)
 
@@ -256,6 +259,12 @@ class StreamEngineBase(IOObject):
         self._input_stopped = False
         self.set_pollin(self._handle)
         self.in_event()  # most likely there is something by now
+
+    def _send_control(self) -> None:
+        """Send the engine's own frames, unless something is being sent: they follow it then."""
+        if not self._out and self._handle is not None:
+            self._output_stopped = False
+            self.out_event()
 
     # -- out --------------------------------------------------------------------------------------------------------
 

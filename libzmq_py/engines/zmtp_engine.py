@@ -365,14 +365,8 @@ class ZmtpEngine(StreamEngineBase):
         if ttl > 0 and HEARTBEAT_TTL_TIMER not in self._timers:
             self._start_timer(ttl, HEARTBEAT_TTL_TIMER)
         context = data[_PING_MIN_SIZE : _PING_MIN_SIZE + _MAX_PING_CONTEXT]
-        self._send_control(_PONG + context)
-        return self.plugged
-
-    def _send_control(self, command: bytes) -> None:
-        self._control.append(Msg(command, COMMAND))
-        if not self._out:
-            self._output_stopped = False
-            self.out_event()
+        self._control.append(Msg(_PONG + context, COMMAND))
+        return True
 
     def timer_event(self, id_: int) -> None:
         """The peer is too slow, or it is time to ask whether it lives."""
@@ -388,4 +382,5 @@ class ZmtpEngine(StreamEngineBase):
     def _send_ping(self) -> None:
         if self._heartbeat_timeout > 0 and HEARTBEAT_TIMEOUT_TIMER not in self._timers:
             self._start_timer(self._heartbeat_timeout, HEARTBEAT_TIMEOUT_TIMER)
-        self._send_control(_PING + _TTL.pack(self._options.heartbeat_ttl))
+        self._control.append(Msg(_PING + _TTL.pack(self._options.heartbeat_ttl), COMMAND))
+        self._send_control()

@@ -66,10 +66,13 @@ def test_a_script_waits_for_a_late_peer(socket: MakeSocket, endpoint: str) -> No
 
 
 def _interrupted(script: str, endpoint: str) -> "tuple[int, str]":
-    code = f"import {TARGET} as zmq, time\n{SEND_ALL.format(endpoint=endpoint)}\n{textwrap.dedent(script)}"
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True) as child:
+    code = f"import {TARGET} as zmq, time\n{SEND_ALL.format(endpoint=endpoint)}\nprint('sent', flush=True)\n{script}"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "sent\n"
         with pytest.raises(subprocess.TimeoutExpired):
-            child.wait(seconds(1))
+            child.wait(seconds(0.5))
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=seconds(5))
         return child.returncode, errors

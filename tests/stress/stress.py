@@ -69,6 +69,8 @@ GENTLE = {
     "parts": "session_base.cpp 233: a multipart message cut by linger 0 before its connection breaks; fq.cpp '!_more'",
     "hwm": "stream_engine_base.cpp '_input_stopped', '!_io_error': a reconnect while the queue is full",
     "attackers": "fq.cpp '!_more', stream_engine_base.cpp '!_io_error'",
+    "disconnect": "fq.cpp '!_more': poll has looked at the first part of a message, then its connection is ended",
+    "immediate": "fq.cpp '!_more': the connection breaks between two parts that the user reads",
     "heartbeat": "stream_engine_base.cpp '!_io_error'",
     "relaxed": "fq.cpp '!_more'",
     "handover": "fq.cpp '!_more'",
@@ -288,7 +290,7 @@ class Worker(Actor):
             (self.bind, 5),
             (self.connect, 12),
             (self.unbind, 2),
-            (self.disconnect, 3),
+            (self.disconnect, 3 * hub.allows("disconnect")),
             (self.set_options, 4 * hub.allows("hwm")),
             (self.subscribe, 4),
             (self.watch, 2 * hub.allows("watch")),
@@ -355,7 +357,7 @@ class Worker(Actor):
             sock.setsockopt(zmq.HANDSHAKE_IVL, self.rng.choice((50, 1000)))
             for option in (zmq.SNDHWM, zmq.RCVHWM):
                 sock.setsockopt(option, self.rng.choice((0, 1, 2, 10, 1000) if self.hub.allows("hwm") else (0, 1000)))
-            if self.rng.random() < 0.2:
+            if self.rng.random() < 0.2 * self.hub.allows("immediate"):
                 sock.setsockopt(zmq.IMMEDIATE, 1)
             if self.rng.random() < 0.2 * self.hub.allows("heartbeat"):
                 sock.setsockopt(zmq.HEARTBEAT_IVL, self.rng.choice((5, 50)))
