@@ -57,7 +57,8 @@ class Ctx:
     """`ctx_t`. Every method may be called by any thread."""
 
     def __init__(self) -> None:
-        self._slot_sync = threading.Lock()
+        # Reentrant, as the collector may run anywhere and close what the user forgot.
+        self._slot_sync = threading.RLock()
         self._opt_sync = threading.Lock()
         self._starting = True
         self._terminating = False
@@ -320,7 +321,6 @@ class Ctx:
 
 def _name(option: int) -> str:
     """The name of a context option, or its number as text."""
-    for enum in (ContextOption, SocketOption):
-        if option in enum._value2member_map_:
-            return enum(option).name
-    return str(option)
+    if option in (SocketOption.IPV6, SocketOption.BLOCKY):
+        return SocketOption(option).name
+    return ContextOption(option).name if option in ContextOption._value2member_map_ else str(option)

@@ -58,8 +58,6 @@ class SessionBase(Own, IOObject):
         self._pending = False
         self._engine: Engine | None = None
         self._has_linger_timer = False
-        # The last pull has left something, or may have.
-        self.pull_again = False
         self._metadata: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
@@ -99,14 +97,9 @@ class SessionBase(Own, IOObject):
     # -- data path --------------------------------------------------------------------------------------------------
 
     def pull_msgs(self, limit: int) -> list[Message]:
-        """What the socket sends; `pull_again` then tells whether there may be more. Hot path: once per batch."""
+        """What the socket sends. Hot path: once per batch."""
         pipe = self._pipe
-        if pipe is None:
-            self.pull_again = False
-            return []
-        msgs = pipe.read_batch(limit)
-        self.pull_again = pipe.is_awake
-        return msgs
+        return [] if pipe is None else pipe.read_batch(limit)
 
     def push_msgs(self, msgs: list[Message]) -> int:
         """What the peer sends; the socket is woken. Hot path: once per batch."""

@@ -62,7 +62,7 @@ class V2Encoder:
                 out += (_LAST[len(msg)], msg)
             elif type(msg) is tuple:
                 for frame in msg:
-                    data = frame.data if type(frame) is Msg else frame
+                    data = frame.data if isinstance(frame, Msg) else frame
                     out += (_MORE[len(data)], data)
                 out[-2] = _LAST[len(out[-1])]
             else:

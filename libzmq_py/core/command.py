@@ -9,12 +9,7 @@ kinds keep libzmq's names, so that a trace of either library reads the same.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from libzmq_py.core.object import ZmqObject
-
-    Command = tuple[ZmqObject, "CommandType", tuple[Any, ...]]
+from typing import Any
 
 
 class CommandType(enum.Enum):
@@ -48,3 +43,7 @@ class CommandType(enum.Enum):
     INPROC_CONNECTED = "inproc_connected"  # binder -> earlier connecter: balances a sequence number
     CONN_FAILED = "conn_failed"  # connecter -> session: give up
     DONE = "done"  # reaper -> ctx: no socket is left
+
+
+Command = tuple[Any, CommandType, tuple[Any, ...]]
+"""Destination (a `ZmqObject`, which this module need not know), kind, arguments of the handler."""

@@ -38,7 +38,8 @@ class Mailbox:
             OSError: no file descriptor is left.
         """
         self._signaler = Signaler()
-        self._sync = threading.Lock()
+        # Reentrant: the collector may run inside `_wake` and close a forgotten socket, which sends a command.
+        self._sync = threading.RLock()
         self._cpipe: YPipe[Command] = YPipe()
         self._asleep = self._cpipe.asleep
         # Hot path: the reader's truth test of this deque is all that a send or recv pays for commands.

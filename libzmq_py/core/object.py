@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 TERM_TID: Final = 0
 REAPER_TID: Final = 1
-_ACTIVATE_READ: Final = CommandType.ACTIVATE_READ
-_ACTIVATE_WRITE: Final = CommandType.ACTIVATE_WRITE
+ACTIVATE_READ: Final = CommandType.ACTIVATE_READ
+ACTIVATE_WRITE: Final = CommandType.ACTIVATE_WRITE
 
 
 class Context(Protocol):
@@ -99,11 +99,11 @@ class ZmqObject:
 
     def send_activate_read(self, destination: ZmqObject) -> None:
         """Wake the reading end of a pipe. Hot path: not through `_send_command`."""
-        self.ctx.send_command(destination.tid, (destination, _ACTIVATE_READ, ()))
+        self.ctx.send_command(destination.tid, (destination, ACTIVATE_READ, ()))
 
     def send_activate_write(self, destination: ZmqObject, msgs_read: int) -> None:
         """Tell the writing end how many messages have been read in all. Hot path: not through `_send_command`."""
-        self.ctx.send_command(destination.tid, (destination, _ACTIVATE_WRITE, (msgs_read,)))
+        self.ctx.send_command(destination.tid, (destination, ACTIVATE_WRITE, (msgs_read,)))
 
     def send_hiccup(self, destination: ZmqObject, pipe: YPipe[Any]) -> None:
         """Give the writing end a new queue."""

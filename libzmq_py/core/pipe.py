@@ -30,7 +30,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from libzmq_py.core.object import ZmqObject
+from libzmq_py.core.object import ACTIVATE_READ, ZmqObject
 from libzmq_py.core.ypipe import YPipe
 from libzmq_py.core.ypipe_conflate import YPipeConflate
 from libzmq_py.msg import CREDENTIAL, DELIMITER, ROUTING_ID, Frame, Message, Msg, message_of
@@ -212,29 +212,31 @@ class Pipe(ZmqObject):
         return msg
 
     def read_batch(self, limit: int) -> list[Message]:
-        """Up to `limit` messages, fewer of large ones; `is_awake` then tells whether there may be more.
+        """Up to `limit` messages, fewer of large ones; an empty list has put this end to sleep.
 
-        Hot path: the I/O thread's `read`. A delimiter is always the last item, so one look finds it.
+        Hot path: the I/O thread's `read`. What it finds leaves at once; whether there is more is asked after that.
         """
-        if not self._in_active:
-            return []
         queue = self._in_queue
-        popleft = queue.popleft
-        # Only this thread pops and the writer only appends: so many items are there.
+        if not self._in_active or not (queue or self._look_again()):
+            return []
+        head = queue[0]
+        if head is DELIMITER:
+            queue.popleft()
+            self._process_delimiter()
+            return []
+        # Only this thread takes and the writer only appends: so many items are there.
         count = len(queue)
-        if count and len(queue[0]) > _LARGE:
-            limit = max(1, _LARGE * 16 // len(queue[0]))
-        batch = [popleft()] if count == 1 else [popleft() for _ in range(min(count, limit))]
-        while len(batch) < limit and self._look_again():
-            batch.append(popleft())
-        if batch and batch[-1] is DELIMITER:
-            batch.pop()
-            if batch:
-                # Not before these have left for good: reading the delimiter ends the pipe, and with it the connection.
-                queue.append(DELIMITER)
-                self._in_active = True
-            else:
-                self._process_delimiter()
+        if len(head) > _LARGE:
+            limit = max(1, _LARGE * 16 // len(head))
+        if count == 1:
+            batch = [queue.popleft()]
+        else:
+            popleft = queue.popleft
+            batch = [popleft() for _ in range(min(count, limit))]
+            if batch[-1] is DELIMITER:
+                # Not before the others have left for good: to read the delimiter ends the pipe, and with it the
+                # connection. It is always the last item, so putting it back meets no writer.
+                queue.append(batch.pop())
         self._msgs_read += len(batch)
         if self._msgs_read >= self._credit_at:
             self._send_credit()
@@ -249,11 +251,6 @@ class Pipe(ZmqObject):
         if self._peer is not None:
             self._credit_at = self._msgs_read - self._msgs_read % self._lwm + self._lwm
             self.send_activate_write(self._peer, self._msgs_read)
-
-    @property
-    def is_awake(self) -> bool:
-        """False once reading has put this end to sleep, until `read_activated`."""
-        return self._in_active
 
     def _look_again(self) -> bool:
         """The queue looked empty: go to sleep, unless the writer was quicker. The protocol stands in `YPipe`."""
@@ -358,7 +355,7 @@ class Pipe(ZmqObject):
             return
         try:
             asleep.pop()
-            self.send_activate_read(peer)
+            self.ctx.send_command(peer.tid, (peer, ACTIVATE_READ, ()))
         except IndexError:
             pass  # the reader looked again and took its token up
         except BaseException:

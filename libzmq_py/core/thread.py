@@ -12,19 +12,18 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 _LOG = logging.getLogger("libzmq_py.thread")
 
 
-@dataclass
 class ThreadSettings:
     """What the context options THREAD_* ask of background threads."""
 
-    priority: int = -1
-    sched_policy: int = -1
-    affinity_cpus: set[int] = field(default_factory=set)
-    name_prefix: str = ""
+    def __init__(self) -> None:
+        self.priority = -1
+        self.sched_policy = -1
+        self.affinity_cpus: set[int] = set()
+        self.name_prefix = ""
 
 
 def start_thread(name: str, run: Callable[[], None], settings: ThreadSettings) -> threading.Thread:

@@ -52,8 +52,6 @@ class EngineHost(Protocol):
     """A session, as its engine sees it. Same thread."""
 
     options: Options
-    # After `pull_msgs`: True if there may be more; otherwise `restart_output` will be called when there is.
-    pull_again: bool
 
     @property
     def socket_events(self) -> SocketEvents:
@@ -77,7 +75,7 @@ class EngineHost(Protocol):
         """Properties of the connection, for messages pushed from now on."""
 
     def pull_msgs(self, limit: int) -> list[Message]:
-        """Up to `limit` messages to send."""
+        """Up to `limit` messages to send; none means that `restart_output` will be called."""
 
     def push_msgs(self, msgs: list[Message]) -> int:
         """Messages received, to be read at once; how many were taken. Fewer: `restart_input` will be called.

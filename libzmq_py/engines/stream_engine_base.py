@@ -66,8 +66,6 @@ class StreamEngineBase(IOObject):
         self.peer_address = _peer_address(sock)
         # Encoded, not yet sent.
         self._out: list[Buffer] = []
-        # What is in `_out` is all that there is: when it is sent, output stops until `restart_output`.
-        self._drained = False
         # Decoded, not yet taken by the session, which is full: input is stopped while there are any.
         self._held: list[Message] = []
         self._input_stopped = False
@@ -270,7 +268,6 @@ class StreamEngineBase(IOObject):
 
     def restart_output(self) -> None:
         """The session has messages again: send at once, as the kernel most likely takes them."""
-        self._drained = False  # while the kernel's buffer is full, this is all there is to do
         if self._output_stopped and self._handle is not None:
             self._output_stopped = False
             self.out_event()
@@ -282,9 +279,11 @@ class StreamEngineBase(IOObject):
         """
         for _ in range(_OUT_BATCHES):
             if not self._out:
-                msgs = self._next_msgs()
+                if self._control:
+                    msgs, self._control = self._control, []
+                else:
+                    msgs = self._pull_msgs(self._pull_limit)
                 if not msgs:
-                    self._drained = False
                     self._output_stopped = True
                     if self._handle is not None and self._handle.events & _WRITE:
                         self.reset_pollout(self._handle)
@@ -295,19 +294,8 @@ class StreamEngineBase(IOObject):
         if self._handle is not None:
             self.set_pollout(self._handle)
 
-    def _next_msgs(self) -> list[Message] | None:
-        """The engine's own frames first, then what the session has; nothing when the last pull has emptied it."""
-        if self._control:
-            control, self._control = self._control, []
-            return control
-        if self._drained:
-            return None
-        msgs = self._pull_msgs(self._pull_limit)
-        self._drained = not self._session.pull_again
-        return msgs
-
     def _encode(self, msgs: list[Message]) -> None:
-        """Make the bytes of a batch: joined when its frames are small, to be gathered by the kernel when they are large."""
+        """Make the bytes of a batch: joined when frames are small, for the kernel to gather when they are large."""
         encoder = self._encoder
         assert encoder is not None
         out = encoder.encode(msgs)
@@ -318,7 +306,7 @@ class StreamEngineBase(IOObject):
         else:
             size = len(out[0])
         self._out = out
-        if not self._drained or size > _OUT_BATCH_BYTES:
+        if len(msgs) == self._pull_limit or size > _OUT_BATCH_BYTES:
             # Messages of this size fill the next batch; large ones go out a few at a time, as what was pulled from the
             # pipe no longer counts against its high-water mark.
             self._pull_limit = max(1, min(_OUT_BATCH_BYTES * len(msgs) // (size + 1), _OUT_BATCH_MSGS))

@@ -131,7 +131,6 @@ class ZmtpEngine(StreamEngineBase):
                 self._process_routing_id(frame)
             if not self.plugged:
                 return
-        self._process_input = self._process_batch
         self._process_batch(b"")
 
     def _next_frame(self, decoder: Decoder) -> Msg | None:
@@ -142,8 +141,6 @@ class ZmtpEngine(StreamEngineBase):
             # can have seen ours, is still part of the handshake.
             self._send_handshake_commands()
             self._check_mechanism()
-            if self._stage is Stage.READY:
-                self._process_input = self._process_batch
         return frame
 
     # -- greeting ---------------------------------------------------------------------------------------------------
@@ -297,6 +294,7 @@ class ZmtpEngine(StreamEngineBase):
             return  # the pipe is ending, and this engine with it
         session.flush()
         self._pull_msgs = session.pull_msgs
+        self._process_input = self._process_batch
         self._stop_timer(HANDSHAKE_TIMER)
         session.socket_events.event_handshake_succeeded(self.endpoint_uri_pair, 0)
         self._output_stopped = False
@@ -312,6 +310,7 @@ class ZmtpEngine(StreamEngineBase):
         """The first message of a 1.0 or 2.0 peer."""
         session = self._session
         self._stage = Stage.READY
+        self._process_input = self._process_batch
         if self._options.recv_routing_id and session.push_routing_id(bytes(frame.data)):
             session.flush()
         if self._options.type in _PUBLISHERS and isinstance(self._encoder, V1Encoder) and not self._greeting_was_sent:

@@ -66,17 +66,46 @@ class Handle:
         self.retired = False
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
-    """The system's selector, with the events of one wait as pairs of handle and mask."""
+class _Selector(Protocol):
+    """What the loop needs of the system."""
+
+    # True if a signal is told of once, so that the bell need not be silenced.
+    edge_triggered: bool
+
+    def register(self, fd: int, events: int, handle: Handle) -> object:
+        """Take a descriptor in."""
+
+    def modify(self, fd: int, events: int, handle: Handle) -> object:
+        """Wait for other events."""
+
+    def unregister(self, fd: int) -> object:
+        """Let a descriptor go."""
+
+    def make_edge_triggered(self, fd: int) -> None:
+        """Tell of `fd` once per signal, where that is possible."""
 
     def wait(self, timeout: float | None) -> list[tuple[Handle, int]]:
-        """Wait `timeout` seconds (None: for ever)."""
-        return [(key.data, mask) for key, mask in self.select(timeout)]
+        """The descriptors with events, after `timeout` seconds (None: no limit) at the latest."""
+
+    def close(self) -> None:
+        """Free what the system holds."""
+
+
+class _DefaultSelector(selectors.DefaultSelector):
+    """Whatever the system has."""
+
+    edge_triggered = False
 
     def make_edge_triggered(self, fd: int) -> None:
         """Not everywhere."""
 
-    edge_triggered = False
+    def wait(self, timeout: float | None) -> list[tuple[Handle, int]]:
+        """Wait."""
+        return [(key.data, mask) for key, mask in self.select(timeout)]
+
+
+def _new_selector() -> _Selector:
+    return _EpollSelector() if hasattr(selectors, "EpollSelector") else _DefaultSelector()
 
 
 if hasattr(selectors, "EpollSelector"):
@@ -92,11 +121,11 @@ if hasattr(selectors, "EpollSelector"):
         edge_triggered = True
 
         def make_edge_triggered(self, fd: int) -> None:
-            """Tell of `fd` once per signal, so that it need not be read: a system call less per wake-up."""
+            """Told of once, a signal need not be read: a system call less per wake-up."""
             self._selector.modify(fd, select.EPOLLIN | select.EPOLLET)  # type: ignore[attr-defined]
 
         def wait(self, timeout: float | None) -> list[tuple[Handle, int]]:
-            """Wait `timeout` seconds (None: for ever)."""
+            """Wait."""
             fd_to_key = self._fd_to_key  # type: ignore[attr-defined]
             found = self._selector.poll(-1 if timeout is None else timeout, _MAX_EVENTS)  # type: ignore[attr-defined]
             return [
@@ -108,8 +137,6 @@ if hasattr(selectors, "EpollSelector"):
                 for fd, event in found
             ]
 
-    _Selector = _EpollSelector
-
 
 class Poller:
     """Everything but `load` belongs to the thread that runs `loop`."""
@@ -120,7 +147,7 @@ class Poller:
         Raises:
             OSError: no file descriptor is left.
         """
-        self._selector = _Selector()
+        self._selector = _new_selector()
         self._timers: list[tuple[int, int, PollEvents, int]] = []
         self._cancelled: set[int] = set()
         self._timer_seq = itertools.count()

@@ -14,7 +14,6 @@ its own by an entry point of the group `libzmq_py.transports`, named for the sch
 from __future__ import annotations
 
 import socket
-from importlib.metadata import entry_points
 
 from libzmq_py.constants import EPROTONOSUPPORT
 from libzmq_py.errors import strerror, zmq_error
@@ -48,6 +47,8 @@ def find_transport(scheme: str) -> Transport | None:
 
 
 def _find_plug_in(scheme: str) -> Transport | None:
+    from importlib.metadata import entry_points  # 20 ms: only who has a plug-in, or a typing error, pays
+
     for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=scheme):
         try:
             transport = entry_point.load()

@@ -55,7 +55,7 @@ def queued(ctx: Any, endpoint: str, count: int = 3, linger: int = -1) -> Any:
 # --- the option ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["PAIR", "PUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "STREAM"])
+@pytest.mark.parametrize("kind", ["PAIR", "PUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB"])
 def test_sockets_linger_for_ever_by_default(ctx: Any, kind: str) -> None:
     """LINGER is -1 for all types but the subscribers'."""
     with ctx.socket(getattr(zmq, kind)) as sock:

@@ -187,6 +187,33 @@ def test_ipv6_and_ipv4only_are_one_option(socket: MakeSocket) -> None:
     assert sock.getsockopt(zmq.IPV6) == 0
 
 
+@pytest.mark.departs
+@pytest.mark.parametrize(
+    ("option", "value", "read", "after"),
+    [
+        ("PLAIN_USERNAME", b"me", "MECHANISM", 0),
+        ("PLAIN_PASSWORD", b"secret", "MECHANISM", 0),
+        ("SOCKS_PROXY", b"127.0.0.1:1080", "SOCKS_PROXY", b""),
+        ("BINDTODEVICE", b"lo", "BINDTODEVICE", b""),
+    ],
+)
+def test_none_takes_a_value_back(socket: MakeSocket, option: str, value: bytes, read: str, after: Any) -> None:
+    """setsockopt(option, None) is C's (NULL, 0), for which pyzmq has no way: the option is as if never set."""
+    sock = socket(zmq.DEALER)
+    sock.setsockopt(getattr(zmq, option), value)
+    assert sock.getsockopt(getattr(zmq, read)) != after
+    sock.setsockopt(getattr(zmq, option), None)
+    assert sock.getsockopt(getattr(zmq, read)) == after
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("option", ["ROUTING_ID", "ZAP_DOMAIN", "METADATA", "CURVE_PUBLICKEY"])
+def test_none_is_einval_where_nothing_can_be_taken_back(socket: MakeSocket, option: str) -> None:
+    """Options that want at least one byte refuse (NULL, 0) as well."""
+    with raises_errno(zmq.EINVAL):
+        socket(zmq.DEALER).setsockopt(getattr(zmq, option), None)
+
+
 @pytest.mark.parametrize("kind", TYPES)
 def test_events_of_an_unconnected_socket(socket: MakeSocket, kind: str) -> None:
     """Those types that drop what nobody wants are writable from the start, the others are not."""
@@ -476,6 +503,21 @@ def test_tcp_accept_filter(socket: MakeSocket, raw: RawPeers, filters: list[byte
         peer.expect_close()
 
 
+@pytest.mark.departs
+@pytest.mark.parametrize(
+    ("option", "transport", "value"),
+    [("TCP_ACCEPT_FILTER", "tcp", b"127.0.0.2"), ("IPC_FILTER_UID", "ipc", 54321)],
+)
+def test_none_clears_a_filter(
+    socket: MakeSocket, raw: RawPeers, option: str, transport: str, value: int | bytes
+) -> None:
+    """After setsockopt(filter, None) everybody is admitted again."""
+    pull = socket(zmq.PULL)
+    pull.setsockopt(getattr(zmq, option), value)
+    pull.setsockopt(getattr(zmq, option), None)
+    raw.connect(bind(pull, transport)).handshake("PUSH")
+
+
 def test_a_filtered_peer_is_reported(socket: MakeSocket, watch: MakeWatch, raw: RawPeers) -> None:
     """The monitor tells ACCEPT_FAILED."""
     pull = socket(zmq.PULL, tcp_accept_filter=b"127.0.0.2")
@@ -484,12 +526,10 @@ def test_a_filtered_peer_is_reported(socket: MakeSocket, watch: MakeWatch, raw: 
     events.wait(zmq.EVENT_ACCEPT_FAILED)
 
 
-@pytest.mark.parametrize(
-    ("option", "own"),
-    [("IPC_FILTER_UID", os.getuid()), ("IPC_FILTER_GID", os.getgid()), ("IPC_FILTER_PID", os.getpid())],
-)
-def test_ipc_filters(socket: MakeSocket, raw: RawPeers, option: str, own: int) -> None:
+@pytest.mark.parametrize("kind", ["uid", "gid", "pid"])
+def test_ipc_filters(socket: MakeSocket, raw: RawPeers, kind: str) -> None:
     """Only processes of the user, the group or with the id given are admitted."""
+    option, own = f"IPC_FILTER_{kind.upper()}", {"uid": os.getuid(), "gid": os.getgid(), "pid": os.getpid()}[kind]
     for value in (own, own + 12345):
         pull = socket(zmq.PULL)
         pull.setsockopt(getattr(zmq, option), value)

@@ -26,9 +26,24 @@ from tests.sockets.helpers import (
     receive,
     settle,
 )
-from tests.support.raw_peer import RawPeers, greeting, ready
+from tests.support.raw_peer import RawPeer, RawPeers, greeting, ready
 from tests.support.target import zmq
 from tests.support.waiting import ms, seconds, wait_until
+
+
+def closes(sock: Sock, peer: RawPeer) -> None:
+    """Wait for the end of the connection; ending its pipe takes the application's thread, so look at the socket."""
+
+    def closed() -> bool:
+        settle(sock)
+        try:
+            peer.expect_close(seconds(0.01))
+        except AssertionError:
+            return False
+        return True
+
+    wait_until(closed, "the connection to be closed")
+
 
 # --- the connection is made again ------------------------------------------------------------------------------------
 
@@ -317,8 +332,7 @@ def test_disconnect_stops_the_attempts(socket: MakeSocket, raw: RawPeers, transp
     peer = raw.accept(listener)
     peer.handshake("PULL")
     push.disconnect(listener.endpoint)
-    settle(push)
-    peer.expect_close()
+    closes(push, peer)
     listener.expect_no_connection()
 
 
@@ -383,16 +397,7 @@ def test_unbind_ends_accepted_connections(socket: MakeSocket, raw: RawPeers, tra
     peer.handshake("PUSH")
     settle(pull)
     pull.unbind(endpoint)
-
-    def closed() -> bool:
-        settle(pull)  # ending the pipes takes the application's thread
-        try:
-            peer.expect_close(seconds(0.01))
-        except AssertionError:
-            return False
-        return True
-
-    wait_until(closed, "the connection to be closed")
+    closes(pull, peer)
     with pytest.raises(OSError):
         raw.connect(endpoint)
 

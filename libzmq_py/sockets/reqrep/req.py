@@ -12,7 +12,6 @@ only when the request is sent.
 
 from __future__ import annotations
 
-import secrets
 import struct
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from libzmq_py.core.pipe import Pipe
 from libzmq_py.engines.i_engine import ProtocolError
 from libzmq_py.errors import zmq_error
 from libzmq_py.msg import Frame, Message, frame_bytes, message_of, prepend
+from libzmq_py.random import generate_random
 from libzmq_py.session_base import SessionBase
 from libzmq_py.sockets.reqrep.dealer import Dealer
 from libzmq_py.sockets.socket_base import flag_value
@@ -65,7 +65,7 @@ class Req(Dealer):
         self._message_begins = True
         # Where the request went; None if that peer is gone, or nothing was sent.
         self._reply_pipe: Pipe | None = None
-        self._request_id = secrets.randbits(32)
+        self._request_id = generate_random()
         self._strict = True
         self._correlate = False
 

@@ -9,7 +9,6 @@ connect() (libzmq aborts), and a generated id is never one that is in use.
 from __future__ import annotations
 
 import errno
-import secrets
 from typing import Any
 
 from libzmq_py.constants import Errno, SocketOption, SocketType
@@ -17,6 +16,7 @@ from libzmq_py.core.pipe import Pipe
 from libzmq_py.errors import zmq_error
 from libzmq_py.msg import Frame, Message, Msg, frame_bytes, message_of, prepend
 from libzmq_py.options import refused_option
+from libzmq_py.random import generate_random
 from libzmq_py.sockets.fq import FQ
 from libzmq_py.sockets.socket_base import SocketBase, flag_value
 from libzmq_py.wire import put_uint32
@@ -38,7 +38,7 @@ class Router(SocketBase):
         # In the middle of an outgoing message, and where it goes (None: it is dropped).
         self._more_out = False
         self._current_out: Pipe | None = None
-        self._next_integral_routing_id = secrets.randbits(32)
+        self._next_integral_routing_id = generate_random()
         self._connect_routing_id = b""
         self._mandatory = False
         self._raw_socket = False
