@@ -79,10 +79,17 @@ def _wait(sockets: Sequence[SocketBase], fds: Sequence[tuple[int, int, int]], ti
             armed.append(mailbox)
             if not mailbox.arm():
                 return
-        _poll_fds([*((-1, mailbox.fd, POLLIN) for mailbox in mailboxes), *fds], timeout)
+        # Negative indices are mailboxes.
+        bells = [(~index, mailbox.fd, POLLIN) for index, mailbox in enumerate(mailboxes)]
+        for index, _ in _poll_fds([*bells, *fds], timeout):
+            if index < 0:
+                mailboxes[~index].silence()
     finally:
         for mailbox in armed:
-            mailbox.disarm()
+            if mailbox.keep_armed:
+                mailbox.recv_nothing()
+            else:
+                mailbox.disarm()
 
 
 def _poll_fds(fds: Sequence[tuple[int, int, int]], timeout: int) -> list[tuple[int, int]]:

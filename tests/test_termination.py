@@ -608,7 +608,7 @@ stop = True
 thread.join()
 """
     with child(script) as process:
-        assert 0.18 < float(ends_well(process)) < 2
+        assert 0.1 < float(ends_well(process)) < 2
 
 
 # --- fork ------------------------------------------------------------------------------------------------------------

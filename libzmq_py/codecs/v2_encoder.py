@@ -65,8 +65,10 @@ class V2Encoder:
                     data = frame.data if isinstance(frame, Msg) else frame
                     out += (_MORE[len(data)], data)
                 out[-2] = _LAST[len(out[-1])]
+            elif isinstance(msg, Msg):
+                self._encode_special(msg, out)
             else:
-                self._encode_special(msg, out)  # type: ignore[arg-type]
+                out += (_LAST[len(msg)], msg)
         return out
 
     def _encode_special(self, msg: Msg, out: list[Buffer]) -> None:

@@ -54,9 +54,14 @@ class Mailbox:
 
     def send(self, command: Command) -> None:
         """Queue a command, and wake the reader if it sleeps."""
-        self.commands.append(command)
-        if self._asleep:
+        try:
+            self.commands.append(command)
+            if self._asleep:
+                self._wake()
+        except BaseException:
+            # Ctrl-C in the main thread between the two steps: what is queued must be found.
             self._wake()
+            raise
 
     def _wake(self) -> None:
         # The lock is for the end of the mailbox only: its reader may have processed our command and be closing.
@@ -67,7 +72,7 @@ class Mailbox:
             except IndexError:
                 pass  # another writer took the token and rings
             except BaseException:
-                # Ctrl-C in the main thread between the two steps: the token is taken, so the bell must ring.
+                # Ctrl-C between the two steps: the token is taken, so the bell must ring.
                 self._signaler.send()
                 raise
 
@@ -77,24 +82,27 @@ class Mailbox:
             self._asleep.append(True)
         return not self.commands
 
-    def disarm(self, drain: bool = True) -> None:
-        """The reader is awake again: take the token up, or silence the bell if a writer took it.
-
-        Without `drain` the bell rings on: for a reader that waits for its edge, not its level.
-        """
+    def disarm(self) -> None:
+        """The reader is awake again: take the token up, if no writer has."""
         if self._asleep:  # a test, as an exception costs more than all the rest
             try:
                 self._asleep.pop()
-                return
             except IndexError:
                 pass
-        if drain:
-            self._signaler.drain()
+
+    def silence(self) -> None:
+        """Stop the bell: for a reader that has found `fd` readable."""
+        self._signaler.drain()
 
     def rearm(self) -> bool:
         """As `arm`, for a watched mailbox: whatever rang before this moment is silenced first."""
         self._signaler.drain()
         return self.arm()
+
+    @property
+    def rings_for_ever(self) -> bool:
+        """True if the bell never fails to ring, however often it is not silenced."""
+        return self._signaler.counts
 
     def recv(self, timeout: int) -> Command | None:
         """The next command, or None after `timeout` milliseconds (0: do not wait, -1: for ever)."""
@@ -120,10 +128,16 @@ class Mailbox:
                 if remaining <= 0:
                     return
             try:
-                if self.arm():
-                    self._signaler.wait(remaining)
+                # A late ring of an earlier wait may end this one at once: it is silenced, and the loop goes on.
+                if self.arm() and self._signaler.wait(remaining):
+                    self._signaler.drain()
+            except BaseException:
+                if self.keep_armed:
+                    self.recv_nothing()
+                raise
             finally:
-                self.disarm()
+                if not self.keep_armed:
+                    self.disarm()
 
     def close(self) -> None:
         """Free the descriptor; commands still queued are dropped."""

@@ -197,7 +197,7 @@ class Pipe(ZmqObject):
         if type(msg) is Msg:
             return self._read_special(msg)
         n = self._msgs_read = self._msgs_read + 1
-        if n == self._credit_at:
+        if n >= self._credit_at:
             self._send_credit()
         return msg
 
@@ -249,8 +249,8 @@ class Pipe(ZmqObject):
 
     def _send_credit(self) -> None:
         if self._peer is not None:
-            self._credit_at = self._msgs_read - self._msgs_read % self._lwm + self._lwm
             self.send_activate_write(self._peer, self._msgs_read)
+            self._credit_at = self._msgs_read - self._msgs_read % self._lwm + self._lwm
 
     def _look_again(self) -> bool:
         """The queue looked empty: go to sleep, unless the writer was quicker. The protocol stands in `YPipe`."""
@@ -351,7 +351,7 @@ class Pipe(ZmqObject):
     def flush(self) -> None:
         """Wake the reader if it sleeps."""
         asleep, peer = self._out_asleep, self._peer
-        if not asleep or peer is None:
+        if not asleep or peer is None or self._out_pipe is None or not self._out_queue:
             return
         try:
             asleep.pop()
@@ -395,13 +395,20 @@ class Pipe(ZmqObject):
 
     def process_hiccup(self, pipe: YPipe[Message]) -> None:
         """The reader started anew (writer)."""
+        if self._out_pipe is None:
+            return  # acknowledged already: the reader waits for nothing
         old = self._out_queue
         self._msgs_written -= sum(1 for msg in old if msg is not DELIMITER)
         old.clear()
         self._attach_out(pipe)
-        self._out_active = True
-        if self._state is _ACTIVE and self._sink is not None:
-            self._sink.hiccuped(self)
+        if self._state is _TERM_REQ_SENT1:
+            # The delimiter was in the old queue, and the reader may wait for it.
+            self._out_queue.append(DELIMITER)
+            self.flush()
+        elif self._state is _ACTIVE:
+            self._out_active = True
+            if self._sink is not None:
+                self._sink.hiccuped(self)
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
@@ -512,6 +519,9 @@ class Pipe(ZmqObject):
         if outhwm <= 0 or self._out_hwm_boost == 0:
             out_sum = 0
         self._set_limits(in_sum, out_sum)
+        if self._lwm and self._msgs_read:
+            # With a lower limit the writer may wait for a credit that is not due: say what has been read.
+            self._send_credit()
         if self.check_hwm():
             self._reopen()
 
@@ -548,14 +558,14 @@ class Pipe(ZmqObject):
 
     def send_disconnect_msg(self) -> None:
         """Write the message that tells the peer's user of the end (ZMQ_DISCONNECT_MSG). The limit does not hold."""
-        if self.disconnect_msg and self._out_pipe is not None:
+        if self.disconnect_msg and self._state is _ACTIVE:
             self.rollback()
             self._out_queue.append(self.disconnect_msg)
             self.flush()
 
     def send_hiccup_msg(self, hiccup_msg: bytes) -> None:
         """Write the message that tells the peer's user of a lost connection (ZMQ_HICCUP_MSG)."""
-        if hiccup_msg and self._out_pipe is not None:
+        if hiccup_msg and self._state is _ACTIVE:
             self._out_queue.append(hiccup_msg)
             self.flush()
 

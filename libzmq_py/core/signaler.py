@@ -24,11 +24,12 @@ class Signaler:
 
     Attributes:
         fd: readable while the bell rings; -1 once closed.
+        counts: True if every signal makes the descriptor readable anew, drained or not (eventfd).
         send: rings. Hot path: with eventfd a C function, without a frame of Python around it. After `close` nobody
             listens, and it does nothing.
     """
 
-    __slots__ = ("_poll", "_reader", "_writer", "fd", "send")
+    __slots__ = ("_poll", "_reader", "_writer", "counts", "fd", "send")
 
     def __init__(self) -> None:
         """Open the descriptor.
@@ -36,6 +37,7 @@ class Signaler:
         Raises:
             OSError: no descriptor is left (EMFILE, ENFILE).
         """
+        self.counts = _HAS_EVENTFD
         self._reader: socket.socket | None = None
         self._writer: socket.socket | None = None
         if _HAS_EVENTFD:

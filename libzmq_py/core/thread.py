@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 _LOG = logging.getLogger("libzmq_py.thread")
 
@@ -19,11 +19,14 @@ _LOG = logging.getLogger("libzmq_py.thread")
 class ThreadSettings:
     """What the context options THREAD_* ask of background threads."""
 
-    def __init__(self) -> None:
-        self.priority = -1
-        self.sched_policy = -1
-        self.affinity_cpus: set[int] = set()
-        self.name_prefix = ""
+    def __init__(
+        self, priority: int = -1, sched_policy: int = -1, affinity_cpus: Iterable[int] = (), name_prefix: str = ""
+    ) -> None:
+        """-1 leaves a setting to the system, no CPUs means all of them."""
+        self.priority = priority
+        self.sched_policy = sched_policy
+        self.affinity_cpus = set(affinity_cpus)
+        self.name_prefix = name_prefix
 
 
 def start_thread(name: str, run: Callable[[], None], settings: ThreadSettings) -> threading.Thread:

@@ -21,7 +21,7 @@ _LOG = logging.getLogger("libzmq_py.io_thread")
 class IOThread(ZmqObject):
     """Created and joined by the context; everything else runs in the thread itself."""
 
-    __slots__ = ("_handle", "_thread", "mailbox", "poller")
+    __slots__ = ("_handle", "_silence", "_thread", "mailbox", "poller")
 
     def __init__(self, ctx: Any, tid: int) -> None:
         """Open mailbox and poller.
@@ -37,6 +37,8 @@ class IOThread(ZmqObject):
             self.mailbox.close()
             raise
         self._handle = self.poller.set_guard(self.mailbox, self)
+        # A bell that is heard once per ring and never wears out need not be silenced: a system call less per wake-up.
+        self._silence = not (self.poller.edge_triggered and self.mailbox.rings_for_ever)
         self._thread: threading.Thread | None = None
 
     def start(self, name: str, settings: ThreadSettings) -> None:
@@ -60,6 +62,8 @@ class IOThread(ZmqObject):
 
     def in_event(self) -> None:
         """Process what is in the mailbox."""
+        if self._silence:
+            self.mailbox.silence()
         commands = self.mailbox.commands
         while commands:
             command = commands.popleft()

@@ -46,8 +46,8 @@ class WaitGuard(Protocol):
     def arm(self) -> bool:
         """About to wait; False if there is something to do first."""
 
-    def disarm(self, drain: bool = True) -> None:
-        """Awake again; without `drain` the descriptor stays readable."""
+    def disarm(self) -> None:
+        """Awake again."""
 
     @property
     def fd(self) -> int:
@@ -127,15 +127,17 @@ if hasattr(selectors, "EpollSelector"):
         def wait(self, timeout: float | None) -> list[tuple[Handle, int]]:
             """Wait."""
             fd_to_key = self._fd_to_key  # type: ignore[attr-defined]
-            found = self._selector.poll(-1 if timeout is None else timeout, _MAX_EVENTS)  # type: ignore[attr-defined]
-            return [
-                (
-                    fd_to_key[fd].data,
-                    # An error or a hang-up is found by whoever reads or writes.
-                    (_WRITE if event & ~_EPOLLIN else 0) | (_READ if event & ~_EPOLLOUT else 0),
-                )
-                for fd, event in found
-            ]
+            ready = []
+            # Positional arguments, and no list of keys in between.
+            for fd, event in self._selector.poll(-1 if timeout is None else timeout, _MAX_EVENTS):  # type: ignore[attr-defined]
+                if fd in fd_to_key:
+                    handle = fd_to_key[fd].data
+                    mask = (_READ if event & _EPOLLIN else 0) | (_WRITE if event & _EPOLLOUT else 0)
+                    if event & ~(_EPOLLIN | _EPOLLOUT):
+                        # An error or a hang-up is found by who reads, or, where nobody does, by who writes.
+                        mask |= (handle.events & _READ) or _WRITE
+                    ready.append((handle, mask))
+            return ready
 
 
 class Poller:
@@ -153,7 +155,6 @@ class Poller:
         self._timer_seq = itertools.count()
         self._stopping = False
         self._guard: WaitGuard | None = None
-        self._drain_guard = not self._selector.edge_triggered
         self._guard_sink: PollEvents | None = None
         # Number of descriptors; read by any thread to choose the least loaded I/O thread.
         self.load = 0
@@ -166,6 +167,11 @@ class Poller:
         self.set_pollin(handle)
         self._selector.make_edge_triggered(guard.fd)
         return handle
+
+    @property
+    def edge_triggered(self) -> bool:
+        """True if the mailbox's bell is told of once per ring, so that it need not be silenced."""
+        return self._selector.edge_triggered
 
     # -- descriptors ------------------------------------------------------------------------------------------------
 
@@ -219,10 +225,14 @@ class Poller:
 
     def cancel_timer(self, sink: PollEvents, id_: int) -> None:
         """Forget the first timer of that sink and id; nothing happens if there is none."""
-        for _, seq, timer_sink, timer_id in self._timers:
-            if timer_sink is sink and timer_id == id_ and seq not in self._cancelled:
-                self._cancelled.add(seq)
-                break
+        matches = (
+            (when, seq)
+            for when, seq, timer_sink, timer_id in self._timers
+            if timer_sink is sink and timer_id == id_ and seq not in self._cancelled
+        )
+        first = min(matches, default=None)
+        if first is not None:
+            self._cancelled.add(first[1])
         if len(self._cancelled) * 2 > len(self._timers):
             self._purge()
 
@@ -233,19 +243,20 @@ class Poller:
 
     def _execute_timers(self) -> float | None:
         """Run what is due; seconds until the next one, or None."""
-        timers = self._timers
-        while timers:
-            when, seq, sink, id_ = timers[0]
+        newest = next(self._timer_seq)
+        while self._timers:
+            when, seq, sink, id_ = self._timers[0]
             if seq in self._cancelled:
-                heapq.heappop(timers)
+                heapq.heappop(self._timers)
                 self._cancelled.discard(seq)
                 continue
             delay = when - now_ms()
             if delay > 0:
                 return delay / 1000
-            heapq.heappop(timers)  # before the call: the handler may arm it again
+            if seq > newest:
+                return 0  # armed by one of these handlers, and due already: the descriptors have their turn first
+            heapq.heappop(self._timers)  # before the call: the handler may arm it again
             self._call_timer(sink, id_)
-            timers = self._timers
         return None
 
     @staticmethod
@@ -279,9 +290,9 @@ class Poller:
             return self._selector.wait(timeout)
         if guard.arm():
             ready = self._selector.wait(timeout)
-            guard.disarm(self._drain_guard)
+            guard.disarm()
             return ready
-        guard.disarm(self._drain_guard)
+        guard.disarm()
         self._call_guard()
         return self._selector.wait(0)  # the descriptors have their turn too
 

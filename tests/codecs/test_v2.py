@@ -256,7 +256,7 @@ def test_messages_before_the_error_are_given() -> None:
 def test_the_handshake_by_frames_then_the_rest_as_a_batch() -> None:
     """next_frame() leaves what follows for decode(b"")."""
     decoder = V2Decoder(-1)
-    data = frame(b"\5READY", 4) + frame(b"one") + frame(b"tw", 1) + frame(b"o") + b"\0\3th"
+    data = frame(b"\5READY", 4) + frame(b"one") + frame(b"tw", 1) + frame(b"o") + b"\0\5th"
     for part in bytewise(data[:20]):
         decoder.feed(part)
     decoder.feed(data[20:])

@@ -425,13 +425,15 @@ def test_the_life_of_a_connection_in_events(two_sides: tuple[Side, Side], endpoi
     delayed = ["CONNECT_DELAYED"] if transport == "tcp" else []
     attempt = [*delayed, "CLOSED", "CONNECT_RETRIED"]
     expected = [*delayed, "CONNECTED", "HANDSHAKE_SUCCEEDED", "DISCONNECTED", "CONNECT_RETRIED", *attempt * 3]
-    seen = connecter_monitor.names
-    assert seen[: len(expected)] == expected
-    # A reconnect may be under way when the socket is closed.
-    assert seen[len(expected) :] in (["MONITOR_STOPPED"], [*delayed, "CLOSED", "MONITOR_STOPPED"])
+    seen, rest = connecter_monitor.names[: len(expected)], connecter_monitor.names[len(expected) :]
+    assert seen == expected
+    # More attempts may have come, and one may have been under way, when the socket was closed.
+    while rest[: len(attempt)] == attempt:
+        rest = rest[len(attempt) :]
+    assert rest in (["MONITOR_STOPPED"], [*delayed, "CLOSED", "MONITOR_STOPPED"])
 
     values = [value for name, value, _ in connecter_monitor.seen if name == "CONNECT_RETRIED"]
-    assert values == [10, 20, 25, 25]
+    assert values[:4] == [10, 20, 25, 25]
     for monitor in (binder_monitor, connecter_monitor):
         for name, value, where in monitor.seen:
             assert where == ("" if name == "MONITOR_STOPPED" else address), name

@@ -14,11 +14,11 @@ import zmq as real
 
 from tests.interop.conftest import Endpoint
 from tests.interop.sides import OURS, REAL, Side, bound_endpoint, drain, errno_of, free_tcp_endpoint, join, rebind
+from tests.interop.test_matrix import COMPATIBLE
 from tests.support.waiting import Stopwatch, ms, seconds, wait_until
 
 pytestmark = pytest.mark.interop
 
-KINDS = ["PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB", "STREAM"]
 # What may take longer than it should on a loaded machine, in seconds.
 SLACK = seconds(1)
 
@@ -197,7 +197,7 @@ def test_a_router_with_a_full_peer(mandatory: int) -> None:
     assert on_both(scenario) == expected
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", COMPATIBLE)
 def test_a_socket_without_peers(kind: str) -> None:
     """The errno of a non-blocking send, a first part, and a receive on a fresh socket, and what EVENTS says."""
 

@@ -12,14 +12,15 @@ import socket as pysocket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from tests.support.raw_peer import RawPeer
 from tests.support.target import zmq
-from tests.support.waiting import PATIENCE, SILENCE, Deadline, wait_until
+from tests.support.waiting import PATIENCE, SILENCE, Deadline, seconds, wait_until
 
 Sock = Any  # a zmq.Socket of the library under test
 MakeSocket = Callable[..., Sock]
@@ -99,6 +100,20 @@ def settle(sock: Sock) -> int:
 def is_quiet(sock: Sock, ms: int = QUIET) -> bool:
     """Whether nothing can be received for `ms` milliseconds."""
     return not sock.poll(ms)
+
+
+def closes(sock: Sock, peer: RawPeer) -> None:
+    """Wait for the end of the connection; ending its pipe takes the application's thread, so look at the socket."""
+
+    def closed() -> bool:
+        settle(sock)
+        try:
+            peer.expect_close(seconds(0.01))
+        except AssertionError:
+            return False
+        return True
+
+    wait_until(closed, "the connection to be closed")
 
 
 def wait_writable(*socks: Sock) -> None:
@@ -191,25 +206,26 @@ def fill(sock: Sock, frame: bytes = b"x", prefix: Sequence[bytes] = (), most: in
     pytest.fail(f"{most} messages were sent without meeting a limit")
 
 
-def reach(sender: Sock, receivers: Iterable[Sock]) -> None:
-    """Send until every receiver got something, then empty them: afterwards all connections are known to be up.
+def reach(sender: Sock, receivers: Sequence[Sock]) -> None:
+    """Send until every receiver got something and all was received: afterwards all connections are known to be up.
 
-    For senders that share messages out or fan them out; works over every transport.
+    For senders that deal messages out and lose none (PUSH, DEALER); works over every transport.
     """
-    waiting = list(receivers)
-    everyone = list(waiting)
+    sent = 0
+    received = [0 for _ in receivers]
 
     def all_reached() -> bool:
-        if sender.poll(0, zmq.POLLOUT):
+        nonlocal sent
+        if not all(received) and sender.poll(0, zmq.POLLOUT):
             sender.send(b"reach", zmq.DONTWAIT)
-        for sock in list(waiting):
+            sent += 1
+        for number, sock in enumerate(receivers):
             if sock.poll(1):
-                waiting.remove(sock)
-        return not waiting
+                sock.recv()
+                received[number] += 1
+        return all(received) and sum(received) == sent
 
     wait_until(all_reached, "every receiver to be reached")
-    for sock in everyone:
-        drain(sock)
 
 
 # --- monitor ---------------------------------------------------------------------------------------------------------

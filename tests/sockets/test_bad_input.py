@@ -134,9 +134,7 @@ def flatten(table: list[tuple[str, str, tuple[Any, ...]]]) -> Iterator[Any]:
             yield pytest.param(kind, option, value, id=f"{option}={shown}")
 
 
-bad_values = pytest.mark.parametrize(
-    ("kind", "option", "value"), [*flatten(BAD_INTEGERS), *flatten([*BAD_BYTES])]
-)
+bad_values = pytest.mark.parametrize(("kind", "option", "value"), [*flatten(BAD_INTEGERS), *flatten([*BAD_BYTES])])
 
 
 def value_of(sock: Sock, option: str) -> Any:
@@ -160,7 +158,7 @@ def test_a_value_out_of_range_is_einval(socket: MakeSocket, kind: str, option: s
 @pytest.mark.departs
 @bad_values
 def test_the_text_names_the_option_and_its_value(socket: MakeSocket, kind: str, option: str, value: Any) -> None:
-    """"Invalid argument" alone does not say what was wrong. Secrets are not repeated."""
+    """ "Invalid argument" alone does not say what was wrong. Secrets are not repeated."""
     sock = socket(getattr(zmq, kind))
     with pytest.raises(zmq.ZMQError, match="Invalid argument") as caught:
         sock.setsockopt(getattr(zmq, option), value)
@@ -182,9 +180,7 @@ def test_an_option_of_another_socket_type_is_einval(
 
 @pytest.mark.departs
 @pytest.mark.parametrize(("kind", "option", "value"), FOREIGN_OPTIONS)
-def test_the_text_names_the_foreign_option(
-    socket: MakeSocket, kind: str, option: str, value: int | bytes
-) -> None:
+def test_the_text_names_the_foreign_option(socket: MakeSocket, kind: str, option: str, value: int | bytes) -> None:
     """The option's name is in the text."""
     with pytest.raises(zmq.ZMQError, match=option):
         socket(getattr(zmq, kind)).setsockopt(getattr(zmq, option), value)

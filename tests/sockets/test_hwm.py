@@ -63,9 +63,7 @@ def test_the_default_limit_is_a_thousand_on_each_side(ctx: object) -> None:
 
 
 @pytest.mark.parametrize(("sndhwm", "rcvhwm", "reads"), [(2, 3, 3), (1, 1, 1), (2, 2, 2), (5, 5, 5), (10, 1, 6)])
-def test_a_full_queue_reopens_at_the_low_water_mark(
-    socket: MakeSocket, sndhwm: int, rcvhwm: int, reads: int
-) -> None:
+def test_a_full_queue_reopens_at_the_low_water_mark(socket: MakeSocket, sndhwm: int, rcvhwm: int, reads: int) -> None:
     """Credit comes after (limit + 1) / 2 reads, not before; then that many messages fit again."""
     push, pull = socket(zmq.PUSH, sndhwm=sndhwm), socket(zmq.PULL, rcvhwm=rcvhwm)
     link(pull, push)
@@ -140,7 +138,7 @@ def test_a_network_sender_is_stopped_by_a_receiver_that_does_not_read(socket: Ma
     link(pull, push, transport)
     frame = bytes(200_000)
     count = fill(push, frame, most=1000)
-    assert 4 <= count < 1000
+    assert 2 <= count < 1000
     sending = Background(lambda: push.send(b"end"))
     for _ in range(count):
         assert pull.recv() == frame

@@ -213,9 +213,7 @@ def test_unread_messages_do_not_hold_up_term(own_ctx: Any) -> None:
 
 
 @each_network
-def test_disconnect_with_linger_delivers(
-    socket: MakeSocket, watch: MakeWatch, transport: str, tmp_path: Path
-) -> None:
+def test_disconnect_with_linger_delivers(socket: MakeSocket, watch: MakeWatch, transport: str, tmp_path: Path) -> None:
     """With LINGER = -1 messages queued for the endpoint still go there once it is up; then the connection ends."""
     push, pull = socket(zmq.PUSH, linger=-1, reconnect_ivl=10), socket(zmq.PULL)
     endpoint = free_endpoint(transport, tmp_path)

@@ -15,6 +15,7 @@ from tests.sockets.helpers import (
     Sock,
     bind,
     bind_soon,
+    closes,
     each_network,
     each_transport,
     free_endpoint,
@@ -26,24 +27,9 @@ from tests.sockets.helpers import (
     receive,
     settle,
 )
-from tests.support.raw_peer import RawPeer, RawPeers, greeting, ready
+from tests.support.raw_peer import RawPeers, greeting, ready
 from tests.support.target import zmq
-from tests.support.waiting import ms, seconds, wait_until
-
-
-def closes(sock: Sock, peer: RawPeer) -> None:
-    """Wait for the end of the connection; ending its pipe takes the application's thread, so look at the socket."""
-
-    def closed() -> bool:
-        settle(sock)
-        try:
-            peer.expect_close(seconds(0.01))
-        except AssertionError:
-            return False
-        return True
-
-    wait_until(closed, "the connection to be closed")
-
+from tests.support.waiting import ms, wait_until
 
 # --- the connection is made again ------------------------------------------------------------------------------------
 
@@ -104,9 +90,7 @@ def test_a_named_peer_keeps_its_route(socket: MakeSocket, transport: str) -> Non
 
 
 @each_network
-def test_a_router_recognises_its_peer_after_a_reconnect(
-    socket: MakeSocket, watch: MakeWatch, transport: str
-) -> None:
+def test_a_router_recognises_its_peer_after_a_reconnect(socket: MakeSocket, watch: MakeWatch, transport: str) -> None:
     """Seen from the connecting ROUTER the peer has the same id, given or generated, over all reconnects."""
     router, old = socket(zmq.ROUTER, reconnect_ivl=10), socket(zmq.DEALER)
     events = watch(router)
@@ -145,9 +129,7 @@ def test_req_waits_for_ever_for_a_reply_lost_with_the_link(
 
 
 @each_network
-def test_req_sends_a_request_made_while_the_link_is_down(
-    socket: MakeSocket, watch: MakeWatch, transport: str
-) -> None:
+def test_req_sends_a_request_made_while_the_link_is_down(socket: MakeSocket, watch: MakeWatch, transport: str) -> None:
     """A request made after the loss waits for the connection like any message."""
     req, old = socket(zmq.REQ, reconnect_ivl=10), socket(zmq.REP)
     events = watch(req)
@@ -421,9 +403,7 @@ def test_after_unbind_the_address_is_free(socket: MakeSocket, transport: str) ->
 
 
 @each_network
-def test_peers_come_back_to_a_socket_that_binds_again(
-    socket: MakeSocket, watch: MakeWatch, transport: str
-) -> None:
+def test_peers_come_back_to_a_socket_that_binds_again(socket: MakeSocket, watch: MakeWatch, transport: str) -> None:
     """unbind cuts the connections; after bind the peers reconnect and go on."""
     pull, push = socket(zmq.PULL), socket(zmq.PUSH, reconnect_ivl=10)
     events = watch(push)

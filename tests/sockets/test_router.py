@@ -9,6 +9,7 @@ from tests.sockets.helpers import (
     MakeSocket,
     Sock,
     bind,
+    closes,
     each_transport,
     inproc_and_tcp,
     is_quiet,
@@ -504,5 +505,4 @@ def test_raw_mode_closes_a_connection_with_an_empty_message(socket: MakeSocket, 
     router.send_multipart([routing_id, b"bye"])
     assert peer.read(3) == b"bye"
     router.send_multipart([routing_id, b""])
-    settle(router)
-    peer.expect_close()
+    closes(router, peer)

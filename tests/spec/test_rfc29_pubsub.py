@@ -251,9 +251,7 @@ def test_rfc29_pub_should_constrain_queue_sizes_over_tcp(socket: MakeSocket, nam
 
 
 @each_transport
-def test_rfc29_pub_shall_silently_discard_messages_that_subscribers_send_it(
-    socket: MakeSocket, transport: str
-) -> None:
+def test_rfc29_pub_shall_silently_discard_messages_that_subscribers_send_it(socket: MakeSocket, transport: str) -> None:
     """User messages of an XSUB do PUB no harm. (PUB, general)"""
     pub, xsub = socket(zmq.PUB), socket(zmq.XSUB)
     link(pub, xsub, transport)
@@ -359,9 +357,7 @@ def test_rfc29_pub_shall_not_block_on_sending(socket: MakeSocket, transport: str
 
 
 @inproc_and_tcp
-def test_rfc29_xpub_shall_receive_from_all_its_subscribers(
-    socket: MakeSocket, raw: RawPeers, transport: str
-) -> None:
+def test_rfc29_xpub_shall_receive_from_all_its_subscribers(socket: MakeSocket, raw: RawPeers, transport: str) -> None:
     """Read differently: not in turn but in order of arrival; nobody's messages are missing. (XPUB, incoming)"""
     xpub = socket(zmq.XPUB)
     says, arrived = speakers(socket, raw, xpub, transport, "XSUB", 3)
@@ -376,9 +372,7 @@ def test_rfc29_xpub_shall_receive_from_all_its_subscribers(
 
 
 @each_transport
-def test_rfc29_xpub_shall_deliver_these_messages_to_its_calling_application(
-    socket: MakeSocket, transport: str
-) -> None:
+def test_rfc29_xpub_shall_deliver_these_messages_to_its_calling_application(socket: MakeSocket, transport: str) -> None:
     """An application that waits in recv is given the message, parts and all. (XPUB, incoming)"""
     xpub, xsub = socket(zmq.XPUB), socket(zmq.XSUB)
     link(xpub, xsub, transport)
@@ -427,9 +421,7 @@ def test_rfc29_pub_shall_not_deliver_these_commands_to_its_calling_application(
 
 
 @each_transport
-def test_rfc29_xpub_shall_deliver_these_commands_to_its_calling_application(
-    socket: MakeSocket, transport: str
-) -> None:
+def test_rfc29_xpub_shall_deliver_these_commands_to_its_calling_application(socket: MakeSocket, transport: str) -> None:
     """A byte 1 or 0, then the topic. (XPUB, subscriptions)"""
     xpub, sub = socket(zmq.XPUB), socket(zmq.SUB)
     link(xpub, sub, transport)
@@ -739,9 +731,7 @@ def test_rfc29_xsub_shall_silently_drop_the_message_if_the_queue_for_a_publisher
 
 
 @each_transport
-def test_rfc29_xsub_shall_not_block_on_sending(
-    socket: MakeSocket, transport: str, tmp_path: Path
-) -> None:
+def test_rfc29_xsub_shall_not_block_on_sending(socket: MakeSocket, transport: str, tmp_path: Path) -> None:
     """Without a publisher, or with one that is not up, every send returns. (XSUB, outgoing)"""
     xsub = socket(zmq.XSUB, sndhwm=1)
     with takes(0, LIMIT):

@@ -196,7 +196,7 @@ def test_rfc31_pair_shall_still_deliver_what_had_arrived_from_a_peer_that_discon
 def test_rfc31_pair_should_constrain_queue_sizes_to_configurable_limits(socket: MakeSocket, transport: str) -> None:
     """SNDHWM of the sender and RCVHWM of the receiver bound what waits. (General)"""
     count = limited(socket, transport, "PAIR", "PAIR")
-    assert count == 4 if transport == "inproc" else 4 <= count < 1000
+    assert count == 4 if transport == "inproc" else 2 <= count < 1000
 
 
 # --- Outgoing messages -----------------------------------------------------------------------------------------------
@@ -232,9 +232,7 @@ def test_rfc31_pair_shall_block_on_sending_when_it_has_no_available_peer(socket:
 
 
 @each_transport
-def test_rfc31_pair_shall_not_accept_messages_when_it_has_no_available_peer(
-    socket: MakeSocket, transport: str
-) -> None:
+def test_rfc31_pair_shall_not_accept_messages_when_it_has_no_available_peer(socket: MakeSocket, transport: str) -> None:
     """What was refused was not taken: it never arrives. (Outgoing)"""
     left, right = socket(zmq.PAIR), socket(zmq.PAIR)
     endpoint = bind(left, transport)
