@@ -61,6 +61,7 @@ _DEFAULT_PORTS = (49152, 65536)
 #: Longest ipc path the platform takes, without the closing NUL (sizeof sun_path - 1).
 IPC_PATH_MAX_LEN = 107 if sys.platform == "linux" else 103
 
+_IPC_FILTERS = (SocketOption.IPC_FILTER_UID, SocketOption.IPC_FILTER_GID, SocketOption.IPC_FILTER_PID)
 _INT_BITS = {_OptType.int: 32, _OptType.fd: 32, _OptType.int64: 64}
 #: Kind of an option's value, by number. Unknown numbers are taken for int; that they do not exist, the core says.
 _KINDS: dict[int, _OptType] = {int(option): option._opt_type for option in SocketOption}
@@ -386,7 +387,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
         Args:
             option: ``zmq.LINGER``, ``zmq.SUBSCRIBE`` ...
-            optval: An int or bytes, as the option has it; None, for bytes options, is C's (NULL, 0).
+            optval: An int or bytes, as the option has it; None, for bytes options and ipc filters, is C's (NULL, 0).
 
         Raises:
             ZMQError: EINVAL, no such option here or no such value; ETERM; ENOTSOCK.
@@ -404,6 +405,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         if kind is _OptType.bytes:
             if optval is not None and not isinstance(optval, bytes):
                 raise TypeError(f"expected bytes, got: {optval!r} (option {option_name(option)})")
+        elif optval is None and option in _IPC_FILTERS:
+            pass  # clears the filter
         elif not isinstance(optval, int):
             raise TypeError(f"expected int, got: {optval!r} (option {option_name(option)})")
         elif optval.bit_length() >= _INT_BITS[kind] and optval != -(1 << _INT_BITS[kind] - 1):
@@ -485,6 +488,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         self._set_topic(SocketOption.UNSUBSCRIBE, topic)
 
     def _set_topic(self, option: SocketOption, topic: str | bytes) -> None:
+        if topic is None:
+            raise TypeError("expected str or bytes, got: None (topic)")
         self.set(option, topic.encode() if isinstance(topic, str) else topic)
 
     @property

@@ -365,12 +365,16 @@ def test_read_batch_takes_up_to_its_limit() -> None:
     assert ends.b.read_batch(10) == []
 
 
-def test_a_short_batch_means_asleep() -> None:
-    """After fewer messages than asked for the next message brings an activation: no second look is needed."""
+def test_an_empty_batch_means_asleep() -> None:
+    """Only after a batch of nothing the next message brings an activation: what leaves is asked for more when it has left."""
     ends = Ends()
     ends.a.send(b"x")
     assert ends.b.read_batch(16) == [b"x"]
     ends.a.send(b"y")
+    assert ends.ctx.kinds == []
+    assert ends.b.read_batch(16) == [b"y"]
+    assert ends.b.read_batch(16) == []
+    ends.a.send(b"z")
     assert ends.ctx.kinds == [C.ACTIVATE_READ]
 
 
@@ -407,14 +411,15 @@ def test_a_message_between_the_looks_joins_the_batch() -> None:
 
 
 def test_the_delimiter_ends_a_batch_and_is_not_part_of_it() -> None:
-    """Messages before the delimiter are given and the state moves on."""
+    """The state moves on when the messages before the delimiter have left, that is, at the next batch."""
     ends = Ends()
     ends.b.send_batch([b"1", b"2"])
     ends.b.terminate(True)
     ends.ctx.deliver(1)
     assert ends.a.read_batch(16) == [b"1", b"2"]
-    assert ends.a._state is TA
+    assert ends.a._state is WD
     assert ends.a.read_batch(16) == []
+    assert ends.a._state is TA
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])

@@ -112,7 +112,7 @@ def check_sealed(frames: list[bytes], mid_message: bool) -> str | None:
 
 def warm_up() -> list[str]:
     """Use everything once, so that what the library keeps for good is there before we count; the types it has."""
-    kinds = []
+    kinds, made = [], []
     ctx = zmq.Context()
     for kind in KINDS:
         try:
@@ -121,12 +121,12 @@ def warm_up() -> list[str]:
             if error.errno != EINVAL:
                 raise
             continue
-        monitor = sock.get_monitor_socket()
+        made += [sock, sock.get_monitor_socket()]
         sock.bind("tcp://127.0.0.1:*")
-        monitor.poll(100)
-        sock.close(linger=0)
-        monitor.close()
+        made[-1].poll(100)
         kinds.append(kind)
+    for sock in made:
+        sock.close(linger=0)
     ctx.term()
     return kinds
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq
 
 from libzmq_py.core.command import CommandType
 from libzmq_py.errors import ZMQError
@@ -95,8 +96,6 @@ def short_tmp(tmp_path_factory: pytest.TempPathFactory, stack: ExitStack) -> Pat
 
 def errno_of(call: Callable[[], object]) -> int:
     """errno with which a call fails, 0 if it does not."""
-    import zmq
-
     try:
         call()
     except (ZMQError, zmq.ZMQError) as error:
