@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,7 @@ from libzmq_py.core.thread import ThreadSettings
 from libzmq_py.errors import zmq_error
 from libzmq_py.io_threads.io_thread import IOThread
 from libzmq_py.io_threads.reaper import Reaper
-from libzmq_py.sockets import SOCKET_TYPES
+from libzmq_py.sockets import SOCKET_TYPES, SocketFactory
 from libzmq_py.transports.inproc import InprocEndpoint, InprocRegistry, PendingConnection
 
 if TYPE_CHECKING:
@@ -68,8 +69,6 @@ class Ctx:
         self._io_threads: list[IOThread] = []
         self.reaper: Reaper | None = None
         self._term_mailbox = Mailbox()
-        # The reaper has said that the last socket is gone; terminate() may be interrupted after that, and repeated.
-        self._done = False
         self.inproc = InprocRegistry()
         self._thread_settings = ThreadSettings()
         self._io_thread_count = 1
@@ -173,15 +172,19 @@ class Ctx:
                 self._start()
             if not self._empty_slots:
                 raise zmq_error(errno.EMFILE, f"Too many open files (MAX_SOCKETS is {self._max_sockets})")
-            slot = self._empty_slots.pop()
-            try:
-                socket = socket_class(self, slot, next(_NEXT_SOCKET_ID))
-            except OSError as error:
-                self._empty_slots.append(slot)
-                raise zmq_error(error.errno or errno.EMFILE, f"{error.strerror} (mailbox of a new socket)") from error
-            self._sockets.add(socket)
-            self._slots[slot] = socket.mailbox
-            return socket
+            return self._add_socket(socket_class)
+
+    def _add_socket(self, socket_class: SocketFactory) -> SocketBase:
+        """Make a socket in a free slot, under `_slot_sync`."""
+        slot = self._empty_slots.pop()
+        try:
+            socket = socket_class(self, slot, next(_NEXT_SOCKET_ID))
+        except OSError as error:
+            self._empty_slots.append(slot)
+            raise zmq_error(error.errno or errno.EMFILE, f"{error.strerror} (mailbox of a new socket)") from error
+        self._sockets.add(socket)
+        self._slots[slot] = socket.mailbox
+        return socket
 
     def _start(self) -> None:
         """Start the reaper and the I/O threads, under `_slot_sync`."""
@@ -194,20 +197,36 @@ class Ctx:
         try:
             reaper = Reaper(self, REAPER_TID)
             started.append(reaper)
-            started += [IOThread(self, tid) for tid in range(2, first_socket)]
+            for tid in range(2, first_socket):
+                started.append(IOThread(self, tid))
         except OSError as error:
             for thread in started:
-                thread.mailbox.close()
+                thread.discard()
             raise zmq_error(error.errno or errno.EMFILE, f"{error.strerror} (starting the context)") from error
         for thread in started:
             self._slots[thread.tid] = thread.mailbox
         self.reaper, self._io_threads = reaper, started[1:]
-        reaper.start("Reaper", self._thread_settings)
-        for index, io_thread in enumerate(self._io_threads):
-            io_thread.start(f"IO/{index}", self._thread_settings)
+        self._start_threads(started)
         # A stack with the lowest number on top.
         self._empty_slots = list(range(len(self._slots) - 1, first_socket - 1, -1))
         self._starting = False
+
+    def _start_threads(self, threads: list[IOThread]) -> None:
+        running: list[IOThread] = []
+        try:
+            for thread in threads:
+                thread.start("Reaper" if thread is self.reaper else f"IO/{thread.tid - 2}", self._thread_settings)
+                running.append(thread)
+        except RuntimeError as error:
+            for thread in threads:
+                if thread in running:
+                    thread.stop()
+                    thread.join()
+                else:
+                    thread.discard()
+            self.reaper, self._io_threads = None, []
+            self._term_mailbox.commands.clear()  # the reaper's `done`
+            raise zmq_error(errno.ENOMEM, f"{os.strerror(errno.ENOMEM)} (starting the context: {error})") from error
 
     def destroy_socket(self, socket: SocketBase) -> None:
         """A socket has ended (reaper thread)."""
@@ -293,9 +312,8 @@ class Ctx:
             self._stop_sockets()
             started = not self._starting
         if started and self.reaper is not None:
-            if not self._done:
-                self._term_mailbox.recv(-1)  # `done`
-                self._done = True
+            # For `done`, which stays in the mailbox, as this call may be interrupted anywhere and repeated.
+            self._term_mailbox.wait()
             for io_thread in self._io_threads:
                 io_thread.stop()
             for io_thread in self._io_threads:
@@ -307,16 +325,15 @@ class Ctx:
 
     def _connect_parked(self) -> None:
         """Give every parked inproc connect a peer that closes at once, so that it can end."""
-        with self._slot_sync:
-            terminating, self._terminating = self._terminating, False
-        try:
-            for name in self.inproc.pending_names():
-                socket = self.create_socket(_PAIR)
-                socket.bind(name)
-                socket.close()
-        finally:
+        for name in self.inproc.pending_names():
             with self._slot_sync:
-                self._terminating = terminating
+                if not self._empty_slots:
+                    # Beyond MAX_SOCKETS, as the user's sockets cannot end without it. Appending moves no other slot.
+                    self._slots.append(None)
+                    self._empty_slots.append(len(self._slots) - 1)
+                socket = self._add_socket(SOCKET_TYPES[_PAIR])
+            socket.bind(name)
+            socket.close()
 
 
 def _name(option: int) -> str:

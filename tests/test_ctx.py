@@ -672,17 +672,16 @@ def test_ctrl_c_just_after_the_wait(make_ctx: MakeCtx, monkeypatch: pytest.Monke
     ctx = make_ctx()
     ctx.create_socket(PAIR).close()
     mailbox = ctx._term_mailbox
-    real = type(mailbox).recv
+    real = type(mailbox).wait
     interrupted: list[bool] = []
 
-    def recv(self: Any, timeout: int) -> Any:
-        command = real(self, timeout)
+    def wait(self: Any) -> None:
+        real(self)
         if self is mailbox and not interrupted:
             interrupted.append(True)
             raise KeyboardInterrupt
-        return command
 
-    monkeypatch.setattr(type(mailbox), "recv", recv)
+    monkeypatch.setattr(type(mailbox), "wait", wait)
     with pytest.raises(KeyboardInterrupt):
         ctx.terminate()
     monkeypatch.undo()

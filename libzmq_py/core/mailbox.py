@@ -114,6 +114,10 @@ class Mailbox:
             return None
         return self.commands.popleft() if self.commands else None
 
+    def wait(self) -> None:
+        """Wait until there is a command, without taking it."""
+        self._wait(-1)
+
     def recv_nothing(self) -> None:
         """Go back to sleep if nothing waits (of a watched mailbox); otherwise ring, so that the watcher looks."""
         if not self.rearm():

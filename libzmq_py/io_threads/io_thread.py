@@ -45,6 +45,11 @@ class IOThread(ZmqObject):
         """Run the loop in a thread of its own."""
         self._thread = start_thread(name, self.poller.loop, settings)
 
+    def discard(self) -> None:
+        """Free what was opened for a thread that was never started."""
+        self.poller.close()
+        self.mailbox.close()
+
     def stop(self) -> None:
         """Ask the thread to end, from any thread."""
         self.send_stop()

@@ -272,6 +272,10 @@ class Poller:
         """Leave the loop after the current batch."""
         self._stopping = True
 
+    def close(self) -> None:
+        """Free the selector of a loop that never ran."""
+        self._selector.close()
+
     def loop(self) -> None:
         """Run until `stop`, then free the selector."""
         try:

@@ -56,7 +56,8 @@ class LB:
             self._active -= 1
             self._pipes.swap(index, self._active)
             if self._current == self._active:
-                self._current = 0
+                # The pipe in turn has moved into the hole; a message that was begun goes on there (libzmq: to the first).
+                self._current = index if self._more else 0
         self._pipes.erase(pipe)
         if self.last_out is pipe:
             self.last_out = None
@@ -92,8 +93,7 @@ class LB:
                 break
             if self._more:
                 pipe.rollback()
-                self._dropping = more
-                self._more = False
+                self._more = self._dropping = more
                 raise LostPipe
             self._deactivate()
         else:

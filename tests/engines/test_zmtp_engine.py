@@ -1,0 +1,455 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Greeting, handshake, commands and heartbeats, on a real pair of sockets with a clock that the test moves.
+
+What goes over the wire in whole is told in tests/wire; here it is what a peer cannot see: timers, the session, the order
+of things when the kernel is full.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from libzmq_py.constants import Event, SecurityMechanism, SocketType
+from libzmq_py.engines.i_engine import ErrorReason
+from libzmq_py.engines.stream_engine_base import (
+    HANDSHAKE_TIMER,
+    HEARTBEAT_IVL_TIMER,
+    HEARTBEAT_TIMEOUT_TIMER,
+    HEARTBEAT_TTL_TIMER,
+)
+from libzmq_py.engines.zmtp_engine import ZmtpEngine
+from libzmq_py.metadata import add_property
+from libzmq_py.msg import CANCEL, SUBSCRIBE, Msg
+from tests.engines.fakes import GREETING, GREETING_3_0, SIGNATURE, Rig, frame, ready
+
+T = SocketType
+CONNECTION, PROTOCOL, TIMEOUT = ErrorReason.CONNECTION_ERROR, ErrorReason.PROTOCOL_ERROR, ErrorReason.TIMEOUT_ERROR
+PING, PONG = b"\4PING", b"\4PONG"
+MakeRig = Callable[..., Rig]
+
+
+@pytest.fixture
+def rig() -> Iterator[MakeRig]:
+    """Make engines, not plugged yet."""
+    made: list[Rig] = []
+
+    def make(type_: SocketType = T.PULL, **options: Any) -> Rig:
+        made.append(Rig(ZmtpEngine, type_, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def ready_rig(rig: MakeRig, type_: SocketType = T.PULL, peer: str = "PUSH", **options: Any) -> Rig:
+    """After the handshake."""
+    one = rig(type_, **options)
+    one.handshake(peer)
+    return one
+
+
+def plain(messages: list[Any]) -> list[Any]:
+    return [(bytes(msg.data), msg.flags) if isinstance(msg, Msg) else msg for msg in messages]
+
+
+# --- greeting --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("routing_id", [b"", b"me", b"x" * 255])
+def test_the_signature_is_a_1_0_header(rig: MakeRig, routing_id: bytes) -> None:
+    """ff, the size of the routing id and its flags byte, 7f; nothing more until the peer has spoken."""
+    one = rig(routing_id=routing_id)
+    one.plug()
+    assert one.recv(10) == b"\xff" + (len(routing_id) + 1).to_bytes(8, "big") + b"\x7f"
+    assert one.silent()
+
+
+def test_the_greeting_grows_with_what_the_peer_shows(rig: MakeRig) -> None:
+    """Major version after ten bytes, the rest after the peer's revision, READY after all of it."""
+    one = rig()
+    one.plug()
+    one.recv(10)
+    one.send(SIGNATURE[:9])
+    assert one.silent()
+    one.send(SIGNATURE[9:])
+    assert one.recv(1) == b"\3"
+    assert one.silent()
+    one.send(b"\3")
+    assert one.recv(53) == b"\1" + b"NULL".ljust(20, b"\0") + bytes(32)
+    one.send(GREETING[11:-1])
+    assert one.silent()
+    one.send(GREETING[-1:])
+    body = b"\5READY" + add_property("Socket-Type", b"PULL")
+    assert one.recv(2 + len(body)) == frame(body, 4)
+
+
+@pytest.mark.parametrize("cut", [1, 9, 10, 11, 12, 63, 64, 65])
+def test_a_handshake_in_two_pieces(rig: MakeRig, cut: int) -> None:
+    """Wherever the stream is cut, with messages behind the handshake."""
+    one = rig()
+    one.plug()
+    stream = GREETING + ready("PUSH") + frame(b"hello")
+    one.send(stream[:cut])
+    one.send(stream[cut : -len(frame(b"hello"))])
+    one.send(frame(b"hello"))
+    assert one.session.readies == 1
+    assert one.session.received == [b"hello"]
+
+
+def test_the_peer_may_have_spoken_before_plug(rig: MakeRig) -> None:
+    """What is in the kernel already is read at once."""
+    one = rig()
+    one.peer.sendall(GREETING + ready("PUSH"))
+    one.plug()
+    one.settle()
+    assert one.session.readies == 1
+
+
+def test_a_mechanism_mismatch(rig: MakeRig) -> None:
+    """MECHANISM_MISMATCH, then the end as a protocol error; no other event but DISCONNECTED."""
+    one = rig()
+    one.plug()
+    fd = one.sock.fileno()
+    one.send(SIGNATURE + b"\3\1" + b"PLAIN".ljust(20, b"\0") + bytes(32))
+    assert one.session.events == [
+        ("handshake_failed_protocol", Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH),
+        ("disconnected", fd),
+    ]
+    assert one.session.errors == [(False, PROTOCOL)]
+
+
+@pytest.mark.parametrize("greeting", [SIGNATURE + b"\0", SIGNATURE + b"\1\0", b"\1\0"])
+def test_old_peers_are_refused_where_security_was_asked_for(rig: MakeRig, greeting: bytes) -> None:
+    """CVE-2014-9721: a 1.0 or 2.0 greeting does not switch authentication off."""
+    one = rig()
+    one.session.zap_enabled = True
+    one.plug()
+    one.send(greeting + b"\0")
+    assert [reason for _, reason in one.session.errors] == [PROTOCOL]
+    assert [name for name, _ in one.session.events] == ["disconnected"]
+    assert one.session.readies == 0
+
+
+def test_security_that_cannot_be_given_lets_nobody_in(rig: MakeRig) -> None:
+    """A mechanism we do not have is refused even when the peer offers the same."""
+    one = rig(mechanism=SecurityMechanism.GSSAPI)
+    one.plug()
+    one.send(SIGNATURE + b"\3\1" + b"GSSAPI".ljust(20, b"\0") + bytes(32))
+    assert [reason for _, reason in one.session.errors] == [PROTOCOL]
+    assert one.session.readies == 0
+
+
+# --- handshake -------------------------------------------------------------------------------------------------------
+
+
+def test_when_it_is_complete(rig: MakeRig) -> None:
+    """The session is ready, HANDSHAKE_SUCCEEDED, the timer is gone, the properties are shown."""
+    one = rig()
+    one.plug()
+    assert one.timers == {HANDSHAKE_TIMER: 30_000}
+    one.send(GREETING + ready("PUSH", **{"X-name": b"value"}))
+    assert one.session.events == [("handshake_succeeded", 0)]
+    assert one.timers == {}
+    assert one.session.metadata is not None
+    assert one.session.metadata["X-name"] == "value"
+    assert one.session.metadata["Socket-Type"] == "PUSH"
+
+
+def test_messages_wait_for_the_handshake(rig: MakeRig) -> None:
+    """Nothing is pulled before it is over; then all at once, without being asked again."""
+    one = rig(T.PUSH)
+    one.session.to_send = [b"early"]
+    one.plug()
+    one.engine.restart_output()
+    one.send(GREETING)
+    assert one.session.limits == []
+    one.send(ready("PULL"))
+    sent = one.recv(64 + 2)
+    one.recv(sent[-1])
+    assert one.recv(7) == frame(b"early")
+
+
+def test_a_routing_id_is_pushed_first(rig: MakeRig) -> None:
+    """Sockets that want it get it before any message."""
+    one = rig(T.ROUTER, recv_routing_id=True)
+    one.plug()
+    one.send(GREETING + ready("DEALER", Identity=b"peer"))
+    assert one.session.routing_ids == [b"peer"]
+
+
+def test_a_pipe_that_is_ending_takes_no_routing_id(rig: MakeRig) -> None:
+    """The rest of the handshake is left undone, as the session is about to end the engine."""
+    one = rig(T.ROUTER, recv_routing_id=True)
+    one.session.takes_routing_id = False
+    one.plug()
+    one.send(GREETING + ready("DEALER", Identity=b"peer"))
+    assert one.session.events == []
+    assert one.session.errors == []
+
+
+@pytest.mark.parametrize(
+    ("command", "event"),
+    [
+        (frame(b"\5HELLO", 4), ("handshake_failed_protocol", Event.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND)),
+        (frame(b"\5ERROR\x03400", 4), ("handshake_failed_auth", 400)),
+        (frame(b"\5ERROR\0", 4), None),
+        (ready("PUB"), None),
+    ],
+)
+def test_a_handshake_that_fails(rig: MakeRig, command: bytes, event: tuple[str, int] | None) -> None:
+    """The reason's event if it has one, DISCONNECTED, and no further attempt."""
+    one = rig()
+    one.plug()
+    fd = one.sock.fileno()
+    one.send(GREETING + command)
+    assert one.session.events == [*([event] if event else []), ("disconnected", fd)]
+    assert [reason for _, reason in one.session.errors] == [PROTOCOL]
+    assert one.session.readies == 0
+
+
+@pytest.mark.parametrize("said", [b"", SIGNATURE, GREETING])
+def test_the_peer_closes_before_the_handshake_is_over(rig: MakeRig, said: bytes) -> None:
+    """HANDSHAKE_FAILED_NO_DETAIL with EPIPE, DISCONNECTED, and a reason to try again."""
+    one = rig()
+    one.plug()
+    one.send(said)
+    one.hang_up()
+    assert [name for name, _ in one.session.events] == ["handshake_failed_no_detail", "disconnected"]
+    assert one.session.events[0][1] == errno.EPIPE
+    assert one.session.errors == [(False, CONNECTION)]
+
+
+def test_reconnect_stop_after_a_failed_handshake(rig: MakeRig) -> None:
+    """RECONNECT_STOP_HANDSHAKE_FAILED makes it an end for good."""
+    one = rig(reconnect_stop=2)
+    one.plug()
+    one.hang_up()
+    assert [reason for _, reason in one.session.errors] == [PROTOCOL]
+
+
+def test_the_handshake_takes_too_long(rig: MakeRig) -> None:
+    """HANDSHAKE_IVL: no detail but EAGAIN, and a reason to try again."""
+    one = rig(handshake_ivl=123)
+    one.plug()
+    assert one.timers == {HANDSHAKE_TIMER: 123}
+    one.expire(HANDSHAKE_TIMER)
+    assert one.session.events[0] == ("handshake_failed_no_detail", errno.EAGAIN)
+    assert one.session.errors == [(False, TIMEOUT)]
+
+
+def test_handshake_ivl_0_means_no_limit(rig: MakeRig) -> None:
+    """No timer runs."""
+    one = rig(handshake_ivl=0)
+    one.plug()
+    assert one.timers == {}
+
+
+def test_a_handshake_frame_above_the_limit(rig: MakeRig) -> None:
+    """MAXMSGSIZE holds for commands, by the header alone."""
+    one = rig(maxmsgsize=5)
+    one.plug()
+    one.send(GREETING + b"\4\6")
+    assert [reason for _, reason in one.session.errors] == [PROTOCOL]
+
+
+# --- 1.0 and 2.0 peers -----------------------------------------------------------------------------------------------
+
+
+def test_a_2_0_peer(rig: MakeRig) -> None:
+    """Type and routing id out, routing id and messages in; no metadata, no HANDSHAKE_SUCCEEDED."""
+    one = rig(T.DEALER, routing_id=b"me")
+    one.session.to_send = [b"hi"]
+    one.plug()
+    one.recv(10)
+    one.send(SIGNATURE + b"\1" + bytes([T.ROUTER]))
+    assert one.recv(2) == b"\3" + bytes([T.DEALER])
+    assert one.recv(4 + 4) == frame(b"me") + frame(b"hi")
+    one.send(frame(b"you") + frame(b"hello"))
+    assert one.session.received == [b"hello"]
+    assert (one.session.readies, one.session.events, one.session.metadata, one.timers) == (1, [], None, {})
+
+
+def test_a_1_0_subscriber_without_a_greeting_gets_everything(rig: MakeRig) -> None:
+    """Its routing id is not a message; a subscription to all is made for it."""
+    one = rig(T.XPUB)
+    one.plug()
+    one.recv(10)
+    one.send(b"\1\0")
+    assert plain(one.session.received) == [(b"", SUBSCRIBE)]
+
+
+def test_a_2_0_peer_has_no_commands(rig: MakeRig) -> None:
+    """PING is not answered."""
+    one = rig(T.DEALER)
+    one.plug()
+    one.send(SIGNATURE + b"\1" + bytes([T.ROUTER]) + frame(b"id"))
+    one.recv(10 + 2 + 2)
+    one.send(frame(PING + b"\0\0", 4) + frame(b"m"))
+    assert one.session.received == [b"m"]
+    assert one.silent()
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+def test_subscriptions_as_commands(rig: MakeRig) -> None:
+    """SUBSCRIBE and CANCEL reach publishers as what they are, in order with messages."""
+    one = ready_rig(rig, T.XPUB, "SUB")
+    one.send(frame(b"\x09SUBSCRIBEa", 4) + frame(b"m") + frame(b"\6CANCELa", 4) + frame(b"\7UNKNOWN", 4) + frame(b"", 4))
+    assert plain(one.session.received) == [(b"a", SUBSCRIBE), b"m", (b"a", CANCEL)]
+
+
+def test_commands_are_no_messages(rig: MakeRig) -> None:
+    """A peer cannot slip a command to the user of a socket that knows no subscriptions."""
+    one = ready_rig(rig)
+    one.send(frame(b"\x09SUBSCRIBEa", 4) + frame(b"\7UNKNOWN", 4) + frame(b"\7UNKNOWN", 5) + frame(b"m"))
+    assert one.session.received == [b"m"]
+
+
+@pytest.mark.parametrize(("context", "echo"), [(b"", b""), (b"abc", b"abc"), (b"x" * 16, b"x" * 16), (b"x" * 40, b"x" * 16)])
+def test_ping_is_answered(rig: MakeRig, context: bytes, echo: bytes) -> None:
+    """PONG with up to 16 bytes of the context."""
+    one = ready_rig(rig)
+    one.send(frame(PING + b"\0\0" + context, 4))
+    expected = frame(PONG + echo, 4)
+    assert one.recv(len(expected)) == expected
+    assert one.silent()
+
+
+def test_every_ping_is_answered(rig: MakeRig) -> None:
+    """Several in one read, messages between them: the answers in order."""
+    one = ready_rig(rig)
+    one.send(b"".join(frame(PING + b"\0\0" + bytes([n]), 4) + frame(b"m") for n in range(5)))
+    assert one.recv(5 * 8) == b"".join(frame(PONG + bytes([n]), 4) for n in range(5))
+    assert one.session.received == [b"m"] * 5
+
+
+@pytest.mark.parametrize("ping", [PING, PING + b"\0"])
+def test_a_ping_without_a_ttl_breaks_the_protocol(rig: MakeRig, ping: bytes) -> None:
+    """libzmq reads beyond it; here it ends the connection, and what came before it is lost with it at most."""
+    one = ready_rig(rig)
+    one.send(frame(ping, 4))
+    assert one.session.errors == [(True, PROTOCOL)]
+
+
+def stuff(one: Rig) -> int:
+    """Fill the kernel, so that the engine holds part of a message; how many bytes are under way in all."""
+    message = b"x" * 1_000_000
+    one.session.to_send = [message]
+    one.engine.restart_output()
+    assert one.events & 2
+    return len(frame(message))
+
+
+def test_a_pong_waits_for_the_kernel(rig: MakeRig) -> None:
+    """PING while the kernel is full: the PONG follows what is being sent, without waiting for another message."""
+    one = ready_rig(rig, T.DEALER, "DEALER")
+    size = stuff(one)
+    one.send(frame(PING + b"\0\0ctx", 4))
+    one.recv(size)
+    expected = frame(PONG + b"ctx", 4)
+    assert one.recv(len(expected)) == expected
+    assert one.events == 1
+
+
+def test_our_ping_waits_for_the_kernel(rig: MakeRig) -> None:
+    """The same for the PING of a heartbeat."""
+    one = ready_rig(rig, T.DEALER, "DEALER", heartbeat_interval=100)
+    size = stuff(one)
+    one.expire(HEARTBEAT_IVL_TIMER)
+    one.recv(size)
+    expected = frame(PING + b"\0\0", 4)
+    assert one.recv(len(expected)) == expected
+
+
+def test_a_peer_that_only_asks_does_not_fill_our_memory(rig: MakeRig) -> None:
+    """PINGs without end from a peer that reads nothing: what is kept of them is bounded."""
+    one = ready_rig(rig, T.DEALER, "DEALER")
+    stuff(one)
+    pings = frame(PING + b"\0\0", 4) * 1000
+    for _ in range(20):
+        one.peer.settimeout(0.2)
+        try:
+            one.peer.sendall(pings)
+        except socket.timeout:
+            break  # input was stopped: as good
+        one.settle()
+    assert len(one.engine._control) <= 2000
+
+
+# --- heartbeats ------------------------------------------------------------------------------------------------------
+
+
+def test_without_the_option_there_are_none(rig: MakeRig) -> None:
+    """No timer runs after the handshake."""
+    assert ready_rig(rig).timers == {}
+
+
+@pytest.mark.parametrize("timeout", [-1, 0, 70])
+def test_a_heartbeat(rig: MakeRig, timeout: int) -> None:
+    """Every HEARTBEAT_IVL a PING with our TTL; HEARTBEAT_TIMEOUT runs from the first one, IVL by default, 0 never."""
+    one = ready_rig(rig, heartbeat_interval=100, heartbeat_timeout=timeout, heartbeat_ttl=300)
+    assert one.timers == {HEARTBEAT_IVL_TIMER: 100}
+    one.expire(HEARTBEAT_IVL_TIMER)
+    expected = frame(PING + (300).to_bytes(2, "big"), 4)
+    assert one.recv(len(expected)) == expected
+    waits = {-1: {HEARTBEAT_TIMEOUT_TIMER: 100}, 0: {}, 70: {HEARTBEAT_TIMEOUT_TIMER: 70}}[timeout]
+    assert one.timers == {HEARTBEAT_IVL_TIMER: 100, **waits}
+    one.expire(HEARTBEAT_IVL_TIMER)
+    assert one.timers == {HEARTBEAT_IVL_TIMER: 100, **waits}, "not armed again while it runs"
+
+
+@pytest.mark.parametrize("sign", [frame(PONG, 4), frame(b"message"), frame(b"\7UNKNOWN", 4), frame(PING + b"\0\0", 4)])
+def test_any_frame_is_a_sign_of_life(rig: MakeRig, sign: bytes) -> None:
+    """Whatever the peer sends stops the time-out; the next PING starts it again."""
+    one = ready_rig(rig, heartbeat_interval=100, heartbeat_timeout=50)
+    one.expire(HEARTBEAT_IVL_TIMER)
+    one.send(sign)
+    assert one.timers == {HEARTBEAT_IVL_TIMER: 100}
+    one.expire(HEARTBEAT_IVL_TIMER)
+    assert HEARTBEAT_TIMEOUT_TIMER in one.timers
+
+
+def test_a_silent_peer_is_given_up(rig: MakeRig) -> None:
+    """HEARTBEAT_TIMEOUT: the connection ends and is made again."""
+    one = ready_rig(rig, heartbeat_interval=100, heartbeat_timeout=50)
+    one.session.events.clear()
+    one.expire(HEARTBEAT_IVL_TIMER)
+    one.expire(HEARTBEAT_TIMEOUT_TIMER)
+    assert [name for name, _ in one.session.events] == ["disconnected"]
+    assert one.session.errors == [(True, TIMEOUT)]
+    assert one.timers == {}
+
+
+@pytest.mark.parametrize(("ttl", "milliseconds"), [(1, 100), (600, 60_000), (656, 65_600), (65535, 6_553_500)])
+def test_the_peers_ttl(rig: MakeRig, ttl: int, milliseconds: int) -> None:
+    """A PING says how long the peer wants to be believed alive, in tenths of a second (libzmq: cut to 16 bits)."""
+    one = ready_rig(rig)
+    one.send(frame(PING + ttl.to_bytes(2, "big"), 4))
+    assert one.timers == {HEARTBEAT_TTL_TIMER: milliseconds}
+    one.expire(HEARTBEAT_TTL_TIMER)
+    assert one.session.errors == [(True, TIMEOUT)]
+
+
+def test_the_peers_ttl_ends_with_any_frame(rig: MakeRig) -> None:
+    """It is armed again by the next PING only."""
+    one = ready_rig(rig)
+    one.send(frame(PING + b"\0\1", 4))
+    one.send(frame(b"m"))
+    assert one.timers == {}
+    one.send(frame(PING + b"\0\2", 4))
+    assert one.timers == {HEARTBEAT_TTL_TIMER: 200}
+
+
+def test_heartbeats_of_3_0(rig: MakeRig) -> None:
+    """Sent to 3.0 peers too."""
+    one = rig(heartbeat_interval=100)
+    one.plug()
+    one.send(GREETING_3_0 + ready("PUSH"))
+    assert one.timers == {HEARTBEAT_IVL_TIMER: 100}
