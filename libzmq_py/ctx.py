@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import logging
 import os
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +24,7 @@ from libzmq_py.constants import ContextOption, Errno, SocketOption
 from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.object import REAPER_TID, TERM_TID
 from libzmq_py.core.thread import ThreadSettings
-from libzmq_py.errors import zmq_error
+from libzmq_py.errors import ZMQError, zmq_error
 from libzmq_py.io_threads.io_thread import IOThread
 from libzmq_py.io_threads.reaper import Reaper
 from libzmq_py.sockets import SOCKET_TYPES, SocketFactory
@@ -32,6 +33,8 @@ from libzmq_py.transports.inproc import InprocEndpoint, InprocRegistry, PendingC
 if TYPE_CHECKING:
     from libzmq_py.core.command import Command
     from libzmq_py.sockets.socket_base import SocketBase
+
+_LOG: Final = logging.getLogger("libzmq_py.ctx")
 
 IO_THREADS: Final = 1
 MAX_SOCKETS: Final = 2
@@ -274,8 +277,10 @@ class Ctx:
         return self.inproc.has_endpoint(addr)
 
     def pend_connection(self, addr: str, pending: PendingConnection) -> None:
-        """Park an inproc connect."""
+        """Park an inproc connect. While the context ends it must not wait for a bind that cannot come."""
         self.inproc.pend_connection(addr, pending)
+        if self._terminating:
+            self._connect_parked()
 
     def connect_pending(self, addr: str, socket: Any) -> None:
         """Join the connects parked under a name."""
@@ -307,10 +312,12 @@ class Ctx:
 
         Ctrl-C breaks the wait; the call may be repeated.
         """
-        self._connect_parked()
         with self._slot_sync:
             self._stop_sockets()
             started = not self._starting
+        # After the flag is set: a connect that is parked later sees it (`pend_connection`). libzmq does this first, and
+        # a connect in between keeps it waiting for ever.
+        self._connect_parked()
         if started and self.reaper is not None:
             # For `done`, which stays in the mailbox, as this call may be interrupted anywhere and repeated.
             self._term_mailbox.wait()
@@ -332,7 +339,11 @@ class Ctx:
                     self._slots.append(None)
                     self._empty_slots.append(len(self._slots) - 1)
                 socket = self._add_socket(SOCKET_TYPES[_PAIR])
-            socket.bind(name)
+            try:
+                socket.bind(name)
+            except ZMQError as error:
+                # Somebody has bound it in the meantime, and so joined what was parked.
+                _LOG.debug("= %s is bound already: %s", name, error)
             socket.close()
 
 

@@ -560,9 +560,10 @@ def test_no_socket_can_be_made_while_term_begins_after_shutdown(
     threads: list[threading.Thread] = []
 
     def pending_names() -> list[str]:
-        threads.append(threading.Thread(target=create))
-        threads[0].start()
-        threads[0].join(0.1)
+        thread = threading.Thread(target=create)
+        thread.start()
+        thread.join(0.1)
+        threads.append(thread)
         return real()
 
     monkeypatch.setattr(ctx.inproc, "pending_names", pending_names)

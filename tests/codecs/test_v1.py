@@ -76,7 +76,8 @@ def test_long_form_of_a_small_size() -> None:
 
 def test_only_more_counts_of_the_flags() -> None:
     """Other bits are ignored."""
-    assert decode_all(V1Decoder(-1), [frame(b"a", 0xFE) + frame(b"b", 0xFF) + frame(b"c")]) == ([b"a", (b"b", b"c")], None)
+    data = frame(b"a", 0xFE) + frame(b"b", 0xFF) + frame(b"c")
+    assert decode_all(V1Decoder(-1), [data]) == ([b"a", (b"b", b"c")], None)
     decoder = V1Decoder(-1)
     decoder.feed(frame(b"b", 0xFF))
     first = decoder.next_frame()

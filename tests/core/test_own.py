@@ -20,7 +20,9 @@ from tests.core.fakes import FakeContext
 class Node(Own):
     """An object that notes its end and the linger it was given."""
 
-    def __init__(self, parent: Any, name: str = "", ctx: Any = None, tid: int = 0, log: list[str] | None = None) -> None:
+    def __init__(
+        self, parent: Any, name: str = "", ctx: Any = None, tid: int = 0, log: list[str] | None = None
+    ) -> None:
         super().__init__(parent, Options(), ctx, tid)
         self.name = name
         self.log: list[str] = log if log is not None else parent.log
