@@ -174,35 +174,6 @@ def publish_when_asked(exchange: Exchange, sock: Any) -> None:
     publish(exchange, sock)
 
 
-def stream_answer(exchange: Exchange, sock: Any) -> None:
-    """Take the bytes of all messages from a raw TCP peer, however they were cut, and send them back."""
-    wanted = b"".join(map(b"".join, exchange.messages()))
-    identity, data = collect_stream(exchange, sock, len(wanted))
-    exchange.check([data], [wanted])
-    sock.send_multipart([identity, data])
-
-
-def stream_ask(exchange: Exchange, sock: Any) -> None:
-    """Send the bytes of all messages to a raw TCP peer and expect them back."""
-    identity, greeting = sock.recv_multipart()
-    if greeting:
-        raise DemoError(f"a STREAM announces a connection with an empty frame, not with {greeting!r:.80}")
-    for frames in exchange.messages():
-        sock.send_multipart([identity, b"".join(frames)])
-    wanted = b"".join(map(b"".join, exchange.messages()))
-    exchange.check([collect_stream(exchange, sock, len(wanted))[1]], [wanted])
-
-
-def collect_stream(exchange: Exchange, sock: Any, size: int) -> tuple[bytes, bytes]:
-    identity, data = b"", b""
-    while len(data) < size:
-        identity, piece = sock.recv_multipart()
-        if piece and exchange.started is None:
-            exchange.started = time.perf_counter()
-        data += piece
-    return identity, data
-
-
 @dataclasses.dataclass(frozen=True)
 class Pattern:
     """One row of the table: two socket types and what each side does."""
@@ -215,14 +186,12 @@ class Pattern:
     share: float = 1.0  # of the number of messages; patterns in lock-step get fewer
     per_message: int = 1  # how many times a message travels
     transports: tuple[str, ...] = TRANSPORTS
-    curve: bool = False
     proxied: bool = False
 
 
 PATTERNS = (
     Pattern("PAIR <> PAIR", "PAIR", receive_then_send, "PAIR", send_then_receive, per_message=2),
     Pattern("PUSH > PULL", "PULL", Exchange.receive_all, "PUSH", Exchange.send_all),
-    Pattern("PUSH > PULL (CURVE)", "PULL", Exchange.receive_all, "PUSH", Exchange.send_all, 1, 1, ("tcp", "ipc"), True),
     Pattern("PUB > SUB", "PUB", publish, "SUB", subscribe),
     Pattern("XPUB > XSUB", "XPUB", publish_when_asked, "XSUB", subscribe_by_message),
     Pattern("PUB > proxy > SUB", "PUB", publish, "SUB", subscribe, proxied=True),
@@ -230,7 +199,6 @@ PATTERNS = (
     Pattern("DEALER <> ROUTER", "ROUTER", answer_by_identity, "DEALER", send_then_receive, per_message=2),
     Pattern("REQ <> ROUTER", "ROUTER", answer_req_by_identity, "REQ", ask, 0.2, 2),
     Pattern("DEALER <> REP", "REP", answer, "DEALER", ask_with_delimiter, 0.2, 2),
-    Pattern("STREAM <> STREAM", "STREAM", stream_answer, "STREAM", stream_ask, 1, 2, ("tcp",)),
 )
 
 
@@ -296,8 +264,6 @@ class Demo:
         with contextlib.ExitStack() as stack:
             near = self.socket(stack, binder, pattern.bound_type)
             far = self.socket(stack, connecter, pattern.connected_type)
-            if pattern.curve:
-                secure(near, far, binder)
             if pattern.proxied:
                 # The binding library runs the proxy, so its publisher joins the other sockets that connect.
                 stack.enter_context(Proxy(self, binder, transport, near, far))
@@ -364,17 +330,6 @@ class Proxy:
 
     def __exit__(self, *exc_info: object) -> None:
         self.stack.close()
-
-
-def secure(server: Any, client: Any, library: Any) -> None:
-    """Give both sockets CURVE keys, made by `library`."""
-    server_public, server_secret = library.curve_keypair()
-    client_public, client_secret = library.curve_keypair()
-    server.curve_server = 1
-    server.curve_secretkey = server_secret
-    client.curve_serverkey = server_public
-    client.curve_publickey = client_public
-    client.curve_secretkey = client_secret
 
 
 def run_far(pattern: Pattern, exchange: Exchange, failures: list[Exception]) -> None:

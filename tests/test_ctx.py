@@ -364,6 +364,13 @@ def test_starting_without_descriptors_leaves_things_clean(make_ctx: MakeCtx, cou
     assert socket.recv() == b"x"
 
 
+def test_a_context_without_descriptors() -> None:
+    """A context cannot even be made: EMFILE, as for everything else that is missing."""
+    with descriptors_left(0):
+        error = refused(Ctx)
+    assert error.errno == errno.EMFILE
+
+
 def test_a_socket_without_descriptors_leaves_things_clean(make_ctx: MakeCtx) -> None:
     """EMFILE for a later socket: its slot is free again."""
     ctx = make_ctx(MAX_SOCKETS=2)

@@ -28,8 +28,8 @@ from libzmq_py.msg import (
 
 def test_flags_have_libzmqs_values() -> None:
     """As msg_t::more, command, credential, routing_id, and the field of the command's type."""
-    flags = {name: getattr(msg_module, name) for name in ("MORE", "COMMAND", "CREDENTIAL", "ROUTING_ID", "CMD_TYPE_MASK")}
-    assert flags == {"MORE": 1, "COMMAND": 2, "CREDENTIAL": 32, "ROUTING_ID": 64, "CMD_TYPE_MASK": 0x1C}
+    expected = {"MORE": 1, "COMMAND": 2, "CREDENTIAL": 32, "ROUTING_ID": 64, "CMD_TYPE_MASK": 0x1C}
+    assert {name: getattr(msg_module, name) for name in expected} == expected
     assert (PING, PONG, SUBSCRIBE, CANCEL, CLOSE_CMD) == (4, 8, 12, 16, 20)
 
 

@@ -231,7 +231,7 @@ def test_flush_of_an_acknowledged_end_wakes_nobody() -> None:
 
 @given(st.lists(st.sampled_from(["a ends", "a ends late", "b ends", "b ends late", "read", "write", "deliver"])))
 def test_every_order_of_events_ends_both(steps: list[str]) -> None:
-    """Whatever the two users do and whenever commands arrive: both ends are told of the end once, and only at the end."""
+    """Whatever the two users do and whenever commands arrive: each end is told of the end once, and only then."""
     ends = Ends(hwms=(3, 2))
     a, b, ctx = ends.a, ends.b, ends.ctx
     for what in steps:
@@ -366,7 +366,7 @@ def test_read_batch_takes_up_to_its_limit() -> None:
 
 
 def test_an_empty_batch_means_asleep() -> None:
-    """Only after a batch of nothing the next message brings an activation: what leaves is asked for more when it has left."""
+    """Only after a batch of nothing the next message brings an activation: who has sent what it got asks for more."""
     ends = Ends()
     ends.a.send(b"x")
     assert ends.b.read_batch(16) == [b"x"]
@@ -748,7 +748,7 @@ def test_hiccup_gives_the_reader_a_fresh_queue() -> None:
 
 
 def test_messages_written_before_the_hiccup_arrives_are_dropped() -> None:
-    """Between the reader's hiccup and the command the writer still fills the old queue; none of that is seen or counted."""
+    """Until the command arrives the writer still fills the old queue; none of that is seen or counted."""
     ends = Ends(hwms=(10, 0))
     ends.a.send(b"read")
     assert ends.b.read() == b"read"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """Greeting, handshake, commands and heartbeats, on a real pair of sockets with a clock that the test moves.
 
-What goes over the wire in whole is told in tests/wire; here it is what a peer cannot see: timers, the session, the order
-of things when the kernel is full.
+What goes over the wire in whole is told in tests/wire; here it is what a peer cannot see: timers, the session, the
+order of things when the kernel is full.
 """
 
 from __future__ import annotations
@@ -300,7 +300,8 @@ def test_a_2_0_peer_has_no_commands(rig: MakeRig) -> None:
 def test_subscriptions_as_commands(rig: MakeRig) -> None:
     """SUBSCRIBE and CANCEL reach publishers as what they are, in order with messages."""
     one = ready_rig(rig, T.XPUB, "SUB")
-    one.send(frame(b"\x09SUBSCRIBEa", 4) + frame(b"m") + frame(b"\6CANCELa", 4) + frame(b"\7UNKNOWN", 4) + frame(b"", 4))
+    one.send(frame(b"\x09SUBSCRIBEa", 4) + frame(b"m") + frame(b"\6CANCELa", 4))
+    one.send(frame(b"\7UNKNOWN", 4) + frame(b"", 4))
     assert plain(one.session.received) == [(b"a", SUBSCRIBE), b"m", (b"a", CANCEL)]
 
 
@@ -311,12 +312,12 @@ def test_commands_are_no_messages(rig: MakeRig) -> None:
     assert one.session.received == [b"m"]
 
 
-@pytest.mark.parametrize(("context", "echo"), [(b"", b""), (b"abc", b"abc"), (b"x" * 16, b"x" * 16), (b"x" * 40, b"x" * 16)])
-def test_ping_is_answered(rig: MakeRig, context: bytes, echo: bytes) -> None:
+@pytest.mark.parametrize("context", [b"", b"abc", b"x" * 16, b"x" * 40])
+def test_ping_is_answered(rig: MakeRig, context: bytes) -> None:
     """PONG with up to 16 bytes of the context."""
     one = ready_rig(rig)
     one.send(frame(PING + b"\0\0" + context, 4))
-    expected = frame(PONG + echo, 4)
+    expected = frame(PONG + context[:16], 4)
     assert one.recv(len(expected)) == expected
     assert one.silent()
 

@@ -124,6 +124,22 @@ def test_the_rest_of_a_lost_message_is_dropped() -> None:
     assert b.got == [b"next"]
 
 
+@pytest.mark.parametrize("turn", [0, 1, 2])
+def test_the_turn_goes_on_after_a_lost_message(turn: int) -> None:
+    """Whichever pipe it was that went with half a message, the others take turns afterwards."""
+    lb, pipes = make(9, 9, 9)
+    for _ in range(turn):
+        assert lb.send(b"before")
+    assert lb.send(b"1", more=True)
+    lost = pipes.pop(turn)
+    lb.pipe_terminated(lost)
+    assert lb.send(b"2", more=False)
+    for _ in range(2):
+        assert lb.send(b"next")
+    assert [pipe.got[-1] for pipe in pipes] == [b"next"] * 2
+    assert lost.got == []
+
+
 def test_a_pipe_that_refuses_in_the_middle() -> None:
     """LostPipe, once: the frames it had are rolled back."""
     lb, (a, b) = make(9, 9)
@@ -180,6 +196,55 @@ def test_nobody_to_send_to() -> None:
     assert not lb.send(b"x", more=True)
     assert not lb.has_out()
     assert not lb.in_message
+
+
+EVENTS = ["attach", "terminate", "end", "room", "frame", "frame", "frame", "last", "last", "whole"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 9)), max_size=80))
+def test_nobody_gets_half_a_message(steps: list[tuple[str, int]]) -> None:
+    """Whatever happens to pipes between the frames of a message: what arrives is whole messages, each once, or none."""
+    lb, pipes = make(9, 9, 9)
+    everybody = list(pipes)
+    sent: list[Any] = []
+    begun: list[bytes] = []
+    for number, (step, which) in enumerate(steps):
+        pipe = pipes[which % len(pipes)] if pipes else None
+        data = b"%d" % number
+        if step == "attach":
+            pipes.append(FakePipe(f"p{number}", which % 4 + 1))
+            everybody.append(pipes[-1])
+            lb.attach(pipes[-1])
+        elif step in ("frame", "last") and (step == "frame" or begun):
+            try:
+                accepted = lb.send(data, more=step == "frame")
+            except LostPipe:
+                accepted = True  # as a blocking send takes it: the rest of the message follows and is dropped
+            assert accepted or not begun, "a message that was begun can be finished"
+            if accepted:
+                begun.append(data)
+            if step == "last":
+                sent.append(tuple(begun))
+                begun = []
+        elif step == "whole" and not begun:
+            if lb.send(data):
+                sent.append(data)
+        elif pipe is None:
+            continue
+        elif step == "terminate":
+            pipes.remove(pipe)
+            pipe.rollback()
+            lb.pipe_terminated(pipe)
+        elif step == "end":
+            pipe.ending = True
+        elif step == "room" and not pipe.ending:
+            pipe.room += which
+            if pipe.room and lb._pipes.index(pipe) >= lb._active:
+                lb.activated(pipe)
+        assert lb._current < max(lb._active, 1)
+    got = [message for pipe in everybody for message in pipe.got]
+    assert len(got) == len(set(got))
+    assert set(got) <= set(sent)
 
 
 class Model:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Situations that stress runs brought up and in which libzmq 4.3.5 aborts the process or hangs: ours goes on."""
+"""Situations that stress runs brought up and in which libzmq 4.3.5 can abort the process or hang: ours goes on.
+
+Those that libzmq fails every time are marked; the others are races that it mostly wins.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ import pytest
 import zmq as real
 
 from tests.interop.sides import OURS, REAL, Side, bound_endpoint, drain, errno_of, join, rebind
-from tests.support.raw_peer import RawPeers, message
+from tests.support.raw_peer import RawPeers
 from tests.support.waiting import ms, wait_until
 
-pytestmark = pytest.mark.departs
+pytestmark = pytest.mark.interop
 
 
 @pytest.fixture
@@ -34,6 +37,7 @@ def theirs() -> Iterator[Side]:
 TCP = "tcp://127.0.0.1:*"
 
 
+@pytest.mark.departs
 @pytest.mark.parametrize("kind", ["SUB", "ROUTER", "PULL"])
 def test_a_connection_ends_when_half_of_its_message_has_been_read(ours: Side, theirs: Side, kind: str) -> None:
     """The rest of that message is gone; the next message comes whole and from its first part (fq.cpp '!_more')."""
@@ -143,9 +147,10 @@ def test_a_living_connecter_behind_dead_ones(ours: Side) -> None:
     assert live.recv() == b"good"
 
 
+@pytest.mark.departs
 @pytest.mark.parametrize("kind", ["PUSH", "DEALER", "SUB"])
 def test_connects_to_unbound_names_while_the_context_ends(kind: str) -> None:
-    """term() also ends when other threads go on parking connects under names that nobody binds (libzmq hangs)."""
+    """term() also ends when other threads go on parking connects under names that nobody binds."""
     for _ in range(10):
         ctx = OURS.Context()
         ready = threading.Barrier(4)
@@ -154,8 +159,9 @@ def test_connects_to_unbound_names_while_the_context_ends(kind: str) -> None:
             sock = ctx.socket(getattr(OURS, kind))
             sock.setsockopt(OURS.LINGER, 0)
             ready.wait()
-            names = (f"inproc://nobody-{number}" for number in range(10_000))
-            while not errno_of(lambda: sock.connect(next(names))):
+            # Until ETERM; the limit only keeps a slow term() from getting too much to do.
+            names = iter([f"inproc://nobody-{number}" for number in range(500)])
+            while not errno_of(lambda: sock.connect(next(names, "inproc://nobody"))):
                 pass
             sock.close()
 
@@ -189,6 +195,7 @@ def test_a_reconnect_while_the_receiving_queue_is_full(ours: Side, theirs: Side)
         pass
 
 
+@pytest.mark.departs
 def test_closing_peers_while_a_monitor_overflows(ours: Side, theirs: Side) -> None:
     """disable_monitor() returns although nobody read the monitor and it is full (libzmq: deadlock)."""
     push = ours.socket("PUSH", RECONNECT_IVL=1)
@@ -199,9 +206,7 @@ def test_closing_peers_while_a_monitor_overflows(ours: Side, theirs: Side) -> No
     listener = raw.listen()
     push.connect(listener.endpoint)
     for _ in range(300):
-        peer = raw.accept(listener)
-        peer.send(message(b"\0"))
-        peer.close()
+        raw.accept(listener).close()
     raw.close()
     push.disable_monitor()
     pull = theirs.socket("PULL")

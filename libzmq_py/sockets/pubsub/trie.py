@@ -52,6 +52,11 @@ class Trie:
             self._lengths = sorted(self._length_counts)
         return True
 
+    @property
+    def matches_all(self) -> bool:
+        """True if the empty prefix is subscribed to."""
+        return b"" in self._counts
+
     def check(self, data: bytes) -> bool:
         """True if some prefix of `data` is subscribed to. Hot path: a receiver's filter."""
         counts = self._counts
