@@ -61,6 +61,11 @@ class Ctx:
     """`ctx_t`. Every method may be called by any thread."""
 
     def __init__(self) -> None:
+        """Make a context; its threads start with its first socket (zmq_ctx_new).
+
+        Raises:
+            ZMQError: EMFILE, no file descriptor is left.
+        """
         # Reentrant, as the collector may run anywhere and close what the user forgot.
         self._slot_sync = threading.RLock()
         self._opt_sync = threading.Lock()
@@ -71,7 +76,10 @@ class Ctx:
         self._empty_slots: list[int] = []
         self._io_threads: list[IOThread] = []
         self.reaper: Reaper | None = None
-        self._term_mailbox = Mailbox()
+        try:
+            self._term_mailbox = Mailbox()
+        except OSError as error:
+            raise zmq_error(error.errno or errno.EMFILE, f"{error.strerror} (mailbox of a new context)") from error
         self.inproc = InprocRegistry()
         self._thread_settings = ThreadSettings()
         self._io_thread_count = 1

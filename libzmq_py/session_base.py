@@ -17,7 +17,8 @@ the accepting side gets it when the handshake is over, so a socket never sees an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py import transports
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from libzmq_py.transports.address import Address
 
 _LINGER_TIMER: Final = 0x20
+_LOCK_STEP: Final = frozenset({SocketType.REQ, SocketType.REP})
 _SUBSCRIBERS: Final = frozenset({SocketType.SUB, SocketType.XSUB, SocketType.DISH})
 
 
@@ -120,6 +122,16 @@ class SessionBase(Own, IOObject):
         self._metadata = metadata
         if self._pipe is not None:
             self._pipe.set_peer_metadata(metadata)
+
+    def set_direct_output(self, write: Callable[[], bool] | None) -> None:
+        """Let the socket's thread send at once what it writes while this thread sleeps (REQ and REP only).
+
+        A request or reply is alone in its pipe, so there is nothing to be gathered into a batch, and the wake-up of this
+        thread would be a third of the time that a message takes.
+        """
+        pipe = self._pipe
+        if pipe is not None and self.options.type in _LOCK_STEP:
+            pipe.set_peer_direct_output(None if write is None else functools.partial(pipe.take_over, write))
 
     def read_activated(self, pipe: Pipe) -> None:
         """From the pipe: the socket has sent something."""

@@ -104,27 +104,19 @@ class V2Decoder:
         elif collector.tail:
             data = collector.tail + data
             collector.tail = b""
-        try:
-            pos = self._decode_frames(data, out)
-        except DecodeError as error:
-            self.error = error
-            return out
-        if not collector.missing and pos < len(data):
-            collector.tail = data[pos:]
-        return out
-
-    def _decode_frames(self, data: bytes, out: list[Message]) -> int:
-        """Take frames from `data` until it runs out; the position reached."""
         end = len(data)
         pos = self._decode_run(data, out) if end >= 2 * _RUN and not data[0] and not self._parts else 0
         parts = self._parts
         limit = self._limit
-        append = out.append
         while pos + 1 < end:
             flags = data[pos]
             size = data[pos + 1]
             if flags & _LARGE_FLAG or size > limit:
-                header = self._header(data, pos)
+                try:
+                    header = self._header(data, pos)
+                except DecodeError as error:
+                    self.error = error
+                    return out
                 if header is None:
                     break
                 _, start, stop = header
@@ -133,24 +125,26 @@ class V2Decoder:
                 stop = start + size
             if stop > end:
                 if stop - end > LARGE:
-                    self.collector.begin(data[start:], stop - end)
+                    collector.begin(data[start:], stop - end)
                     self._flags = flags
-                    return end
+                    return out
                 break
             pos = stop
             if not flags & 5:
                 if parts:
                     parts.append(data[start:stop])
-                    append(tuple(parts))
+                    out.append(tuple(parts))
                     parts.clear()
                 else:
-                    append(data[start:stop])
+                    out.append(data[start:stop])
             elif flags & _COMMAND_FLAG:
                 self.has_commands = True
-                append(Msg(data[start:stop], _msg_flags(flags)))
+                out.append(Msg(data[start:stop], _msg_flags(flags)))
             else:
                 parts.append(data[start:stop])
-        return pos
+        if pos < end:
+            collector.tail = data[pos:]
+        return out
 
     def _decode_run(self, data: bytes, out: list[Message]) -> int:
         """Take a run of last frames that all have the first one's size; 0 if it is no such run."""

@@ -60,7 +60,7 @@ class V2Encoder:
         for msg in msgs:
             if type(msg) is bytes:
                 out += (_LAST[len(msg)], msg)
-            elif type(msg) is tuple:
+            elif isinstance(msg, tuple):
                 for frame in msg:
                     data = frame.data if isinstance(frame, Msg) else frame
                     out += (_MORE[len(data)], data)

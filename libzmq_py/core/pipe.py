@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from libzmq_py.core.object import ACTIVATE_READ, ZmqObject
@@ -107,6 +107,7 @@ class Pipe(ZmqObject):
         "_sink",
         "_state",
         "_write_limit",
+        "direct_output",
         "disconnect_msg",
         "endpoint_pair",
         "metadata",
@@ -140,6 +141,9 @@ class Pipe(ZmqObject):
         self.server_socket_routing_id = 0
         self.endpoint_pair: EndpointUriPair | None = None
         self.disconnect_msg = b""
+        # Set by the session behind the other end where messages cannot come in batches (REQ, REP): empties the queue in
+        # the writer's thread, in place of the sleeping reader. False: the reader must be woken after all.
+        self.direct_output: Callable[[], bool] | None = None
         # Properties of the connection behind this end (Socket-Type, Peer-Address ...); None for inproc.
         self.metadata: Mapping[str, str] | None = None
 
@@ -344,6 +348,22 @@ class Pipe(ZmqObject):
             self.flush()
         return count
 
+    def take_over(self, read: Callable[[], bool]) -> bool:
+        """Run `read` as the reader of this end, which sleeps: the caller holds the token, and so the reader's part.
+
+        True if `read` has put this end back to sleep; otherwise it is to be woken.
+        """
+        if self._in_active or self._state is not _ACTIVE:
+            return False
+        self._in_active = True
+        done = False
+        try:
+            done = read()
+        finally:
+            if not done:
+                self._in_active = False  # as found: process_activate_read expects it
+        return done
+
     def rollback(self) -> None:
         """Forget the frames of a message that was not finished."""
         self._out_parts.clear()
@@ -353,12 +373,14 @@ class Pipe(ZmqObject):
         asleep, peer = self._out_asleep, self._peer
         if not asleep or peer is None or self._out_pipe is None or not self._out_queue:
             return
+        taken = False
         try:
-            asleep.pop()
-            self.ctx.send_command(peer.tid, (peer, ACTIVATE_READ, ()))
-        except IndexError:
-            pass  # the reader looked again and took its token up
-        except BaseException:
+            taken = asleep.pop()
+            if self.direct_output is None or not self.direct_output():
+                self.ctx.send_command(peer.tid, (peer, ACTIVATE_READ, ()))
+        except BaseException as error:
+            if not taken and isinstance(error, IndexError):
+                return  # the reader looked again and took its token up
             # Ctrl-C in the main thread between the two steps: the token is taken, so the reader must be woken.
             self.send_activate_read(peer)
             raise
@@ -484,11 +506,13 @@ class Pipe(ZmqObject):
         self._in_active = self._out_active = False
         self._sink = None
         self._peer = None
+        self.direct_output = None
 
     def _set_state(self, state: State) -> None:
         self._state = state
         if state is not _ACTIVE:
             self._out_active = False
+            self.direct_output = None  # the end of a pipe is the business of its two threads
             if state is not _WAITING_FOR_DELIMITER:
                 self._in_active = False
 
@@ -568,6 +592,11 @@ class Pipe(ZmqObject):
         if hiccup_msg and self._state is _ACTIVE:
             self._out_queue.append(hiccup_msg)
             self.flush()
+
+    def set_peer_direct_output(self, direct_output: Callable[[], bool] | None) -> None:
+        """Let the writer at the other end empty this end's queue itself, or no longer."""
+        if self._peer is not None:
+            self._peer.direct_output = direct_output
 
     def set_peer_metadata(self, metadata: Mapping[str, str] | None) -> None:
         """Name the properties of the connection behind this end, for the reader at the other."""

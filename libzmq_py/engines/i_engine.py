@@ -7,7 +7,7 @@ Mirrors: src/i_engine.hpp, and the half of src/session_base.hpp that engines cal
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from libzmq_py.msg import Message
@@ -73,6 +73,9 @@ class EngineHost(Protocol):
 
     def set_metadata(self, metadata: Mapping[str, str] | None) -> None:
         """Properties of the connection, for messages pushed from now on."""
+
+    def set_direct_output(self, write: Callable[[], bool] | None) -> None:
+        """Offer the engine's `write_direct` to the socket's thread; None takes it back."""
 
     def pull_msgs(self, limit: int) -> list[Message]:
         """Up to `limit` messages to send; none means that `restart_output` will be called."""

@@ -15,6 +15,7 @@ import logging
 import selectors
 import socket
 import struct
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,6 +65,10 @@ class StreamEngineBase(IOObject):
         self._decoder: Decoder | None = None
         self._encoder: Encoder | None = None
         self.peer_address = _peer_address(sock)
+        # Held by whoever sends: the I/O thread, or the socket's in `write_direct`.
+        self._out_sync = threading.RLock()
+        # Ctrl-C has broken `write_direct`.
+        self._interrupted = False
         # Encoded, not yet sent.
         self._out: list[Buffer] = []
         # Decoded, not yet taken by the session, which is full: input is stopped while there are any.
@@ -122,19 +127,22 @@ class StreamEngineBase(IOObject):
 
     def terminate(self) -> None:
         """Close the connection without telling anybody."""
-        if self._handle is not None:
-            for timer in self._timers:
-                self.cancel_timer(timer)
-            self._timers.clear()
-            self.rm_fd(self._handle)
-            self._handle = None
-            self.unplug()
-        self._session = None
-        self._pull_msgs = _nothing
-        self._sock.close()
-        self._out = []
-        self._control = []
-        self._held = []
+        with self._out_sync:
+            if self._session is not None:
+                self._session.set_direct_output(None)
+            if self._handle is not None:
+                for timer in self._timers:
+                    self.cancel_timer(timer)
+                self._timers.clear()
+                self.rm_fd(self._handle)
+                self._handle = None
+                self.unplug()
+            self._session = None
+            self._pull_msgs = _nothing
+            self._sock.close()
+            self._out = []
+            self._control = []
+            self._held = []
 
     def error(self, reason: ErrorReason, cause: object = "") -> None:
         """End because of `reason`; `cause` is for the log."""
@@ -268,11 +276,44 @@ class StreamEngineBase(IOObject):
 
     def restart_output(self) -> None:
         """The session has messages again: send at once, as the kernel most likely takes them."""
+        if self._interrupted:
+            self.error(ErrorReason.CONNECTION_ERROR, "interrupted in the middle of a send")
+            return
         if self._output_stopped and self._handle is not None:
             self._output_stopped = False
             self.out_event()
 
+    def write_direct(self) -> bool:
+        """Send what the session has, in the socket's thread; False leaves the rest to the I/O thread.
+
+        Only while the output is stopped: then the I/O thread touches nothing of it, but for frames of its own, and those
+        it sends under the same lock.
+        """
+        if not self._out_sync.acquire(blocking=False):
+            return False
+        try:
+            if not self._output_stopped or self._out or self._control or self._handle is None:
+                return False
+            msgs = self._pull_msgs(self._pull_limit)
+            while msgs:
+                self._encode(msgs)
+                if not self._write():
+                    return False
+                msgs = self._pull_msgs(self._pull_limit)
+            return True
+        except BaseException:
+            # Ctrl-C: nobody knows how many of these bytes have left, so the connection cannot go on.
+            self._interrupted = True
+            raise
+        finally:
+            self._out_sync.release()
+
     def out_event(self) -> None:
+        """Send what there is."""
+        with self._out_sync:
+            self._send_batches()
+
+    def _send_batches(self) -> None:
         """Send batches until there is nothing more or the kernel's buffer is full.
 
         Hot path.

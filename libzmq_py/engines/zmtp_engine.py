@@ -60,6 +60,10 @@ _PING: Final = b"\4PING"
 _PONG: Final = b"\4PONG"
 _PING_MIN_SIZE: Final = len(_PING) + 2
 _MAX_PING_CONTEXT: Final = 16
+# A peer that asks and does not read the answers gets no more of them.
+_MAX_PONGS: Final = 256
+# A handshake command above this size is no handshake command.
+_MAX_HANDSHAKE: Final = 1 << 20
 _SUBSCRIBE: Final = b"\x09SUBSCRIBE"
 _CANCEL: Final = b"\x06CANCEL"
 _PUBLISHERS: Final = frozenset({SocketType.PUB, SocketType.XPUB})
@@ -124,6 +128,8 @@ class ZmtpEngine(StreamEngineBase):
                 self._protocol_error(error)
                 return
             if frame is None:
+                if len(decoder.collector.tail) > _MAX_HANDSHAKE:
+                    self._protocol_error("a handshake that does not end")
                 return
             if self._stage is Stage.MECHANISM:
                 self._process_handshake_command(frame)
@@ -299,6 +305,8 @@ class ZmtpEngine(StreamEngineBase):
         session.socket_events.event_handshake_succeeded(self.endpoint_uri_pair, 0)
         self._output_stopped = False
         self.out_event()
+        if self.plugged:
+            session.set_direct_output(self.write_direct)
 
     def _make_metadata(self, mechanism: Mechanism) -> Metadata:
         own: list[tuple[str, bytes]] = []
@@ -364,7 +372,8 @@ class ZmtpEngine(StreamEngineBase):
         if ttl > 0 and HEARTBEAT_TTL_TIMER not in self._timers:
             self._start_timer(ttl, HEARTBEAT_TTL_TIMER)
         context = data[_PING_MIN_SIZE : _PING_MIN_SIZE + _MAX_PING_CONTEXT]
-        self._control.append(Msg(_PONG + context, COMMAND))
+        if len(self._control) < _MAX_PONGS:
+            self._control.append(Msg(_PONG + context, COMMAND))
         return True
 
     def timer_event(self, id_: int) -> None:

@@ -50,14 +50,15 @@ class LB:
     def pipe_terminated(self, pipe: Pipe) -> None:
         """The pipe is gone."""
         index = self._pipes.index(pipe)
-        if index == self._current and self._more:
+        lost = index == self._current and self._more
+        if lost:
             self._dropping = True
         if index < self._active:
             self._active -= 1
             self._pipes.swap(index, self._active)
             if self._current == self._active:
                 # The pipe in turn has moved into the hole; a message that was begun goes on there (libzmq: to the first).
-                self._current = index if self._more else 0
+                self._current = index if self._more and not lost else 0
         self._pipes.erase(pipe)
         if self.last_out is pipe:
             self.last_out = None

@@ -89,7 +89,7 @@ class Monitor:
             self._backlog.append((_V1.pack(event, value), identifier.encode()))
         elif self._version == 2:
             numbers = (event, len(values), *values)
-            self._backlog.append((*(_V2.pack(number) for number in numbers), local.encode(), remote.encode()))
+            self._backlog.append((*(_V2.pack(number & 0xFFFFFFFFFFFFFFFF) for number in numbers), local.encode(), remote.encode()))
         self._flush()
 
     def _flush(self) -> None:

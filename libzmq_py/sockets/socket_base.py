@@ -657,7 +657,11 @@ class SocketBase(Own):
         mailbox.disarm()
         command = mailbox.recv(0)
         while command is not None:
-            command[0].process_command(command)
+            try:
+                command[0].process_command(command)
+            except Exception:  # noqa: BLE001
+                # A defect of ours must not keep the socket, and with it term(), from ending.
+                _LOG.exception("command %s to %r failed", command[1].value, command[0])
             command = None if self._destroyed else mailbox.recv(0)
         self._check_destroy()
 

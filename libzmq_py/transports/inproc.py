@@ -163,13 +163,13 @@ class InprocRegistry:
             bind_pipe.send_hwms_to_peer(bind_options.sndhwm, bind_options.rcvhwm)
         if bind_options.can_recv_disconnect_msg and bind_options.disconnect_msg:
             connect_pipe.disconnect_msg = bind_options.disconnect_msg
+        # Before the binder has its end, and could write. A closed connecter's pipe takes nothing more.
+        if connect_options.recv_routing_id and not pending.endpoint.socket.closed:
+            send_routing_id(bind_pipe, bind_options)
+        if bind_options.can_send_hello_msg and bind_options.hello_msg:
+            send_hello_msg(bind_pipe, bind_options)
         if bind_side:
             bind_socket.process_command((bind_socket, CommandType.BIND, (bind_pipe,)))
             bind_socket.send_inproc_connected(pending.endpoint.socket)
         else:
             connect_pipe.send_bind(bind_socket, bind_pipe, False)
-        # A closed connecter's pipe waits for its delimiter and takes nothing more.
-        if connect_options.recv_routing_id and not pending.endpoint.socket.closed:
-            send_routing_id(bind_pipe, bind_options)
-        if bind_options.can_send_hello_msg and bind_options.hello_msg:
-            send_hello_msg(bind_pipe, bind_options)

@@ -56,6 +56,7 @@ class FakeSession:
         self.events: list[tuple[str, int]] = []
         self.zap_enabled = False
         self.zap_required = False
+        self.direct_output: Any = None
 
     @property
     def socket_events(self) -> Any:
@@ -74,6 +75,9 @@ class FakeSession:
 
     def set_metadata(self, metadata: Mapping[str, str] | None) -> None:
         self.metadata = metadata
+
+    def set_direct_output(self, write: Any) -> None:
+        self.direct_output = write
 
     def pull_msgs(self, limit: int) -> list[Any]:
         self.limits.append(limit)

@@ -125,7 +125,7 @@ def errno_of(call: Callable[[], Any]) -> int:
     try:
         call()
     except (real.ZMQError, OURS.ZMQError) as error:
-        return int(error.errno)
+        return int(error.errno or 0)
     return 0
 
 
@@ -153,8 +153,8 @@ def publish_until_heard(publisher: Any, *subscribers: Any) -> None:
 
 # -- monitors -----------------------------------------------------------------------------------------------------
 
-_EVENT_NAMES = {
-    member.value: member.name
+_EVENT_NAMES: dict[int, str] = {
+    int(member.value): str(member.name)
     for member in real.Event
     if member.value < 0x10000 and member.name not in ("ALL", "ALL_V1", "ALL_V2")
 }

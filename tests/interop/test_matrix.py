@@ -239,7 +239,7 @@ def test_each_subscriber_gets_its_topics(two_sides: tuple[Side, Side], endpoint:
     sent = [[b"a", b"x"], [b"abc"], [b"b", b"a"], [b"c", b"a"], [b"d"], [b""]]
     for body in [*sent, *([b"sign%d" % index] for index in range(4))]:
         publisher.send_multipart(body)
-    got = []
+    got: list[list[Frames]] = []
     for index, sub in enumerate(subscribers):
         got.append([])
         while (frames := sub.recv_multipart()) != [b"sign%d" % index]:

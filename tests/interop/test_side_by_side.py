@@ -350,7 +350,7 @@ def test_a_healthy_peer_gets_everything_sent_before_close(endpoint: Endpoint) ->
             for number in range(2000):
                 push.send_multipart([b"%d" % number, bytes(500)])
             terminator, _ = closing(side, push)
-            received = sum(pull.recv_multipart()[0] == b"%d" % number for number in range(2000))
+            received: int = sum(pull.recv_multipart()[0] == b"%d" % number for number in range(2000))
             join(terminator, "term()")
             return received
 

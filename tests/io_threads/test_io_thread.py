@@ -138,15 +138,15 @@ def test_a_failing_command_is_logged_and_the_next_is_processed(
 
 def test_descriptors_and_commands_are_served_together(any_thread: IOThread) -> None:
     """A descriptor taken in by a command is served, and removed again."""
-    pair, log = Pair(), []  # type: ignore[var-annotated]
+    pair, got = Pair(), bytearray()
     poller = any_thread.poller
-    sink = Sink("s", log, lambda: pair.near.recv(10))
+    sink = Sink("s", [], lambda: got.extend(pair.near.recv(10)))
     handle = run_in(any_thread, lambda: poller.add_fd(pair.near.fileno(), sink))
     run_in(any_thread, lambda: poller.set_pollin(handle))
     assert any_thread.load == 2
     for count in range(1, 20):
         pair.far.send(b"x")
-        wait_until(lambda count=count: len(log) == count)  # type: ignore[misc]
+        wait_until(lambda count=count: len(got) == count)  # type: ignore[misc]
     run_in(any_thread, lambda: poller.rm_fd(handle))
     pair.close()
     assert any_thread.load == 1

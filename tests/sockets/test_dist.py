@@ -9,12 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libzmq_py.core.command import CommandType
 from libzmq_py.sockets.pubsub.dist import Dist
+from tests.core.fakes import Ends
 from tests.sockets.test_lb import FakePipe as LbPipe
 
 
 class FakePipe(LbPipe):
     """A pipe with room for so many messages."""
+
+    # As a pipe that is full looks to `send_to`, which then asks `send`.
+    _out_active = False
+    _msgs_written = _write_limit = 0
 
     def check_hwm(self) -> bool:
         return self.room > 0
@@ -151,6 +157,44 @@ def test_send_to_names_its_pipes() -> None:
     dist.activated(b)
     dist.send_to([a, b, c], b"z")
     assert a.got[-1:] == b.got[-1:] == c.got[-1:] == [b"z"]
+
+
+@pytest.mark.parametrize("how", ["send_to", "send_to_matching"])
+def test_real_pipes_wake_their_readers_and_fill_up(how: str) -> None:
+    """Message, wake-up and high-water mark are those of Pipe.send, whichever way a message takes."""
+    dist = Dist()
+    made = [Ends(hwms=(hwm, 0)) for hwm in (1, 2)]
+    for ends in made:
+        dist.attach(ends.a)
+        assert ends.b.read() is None
+
+    def send(msg: Any) -> None:
+        if how == "send_to":
+            dist.send_to([ends.a for ends in made], msg)
+        else:
+            dist.send_to_all(msg)
+
+    send((b"1", b"2"))
+    for ends in made:
+        assert ends.ctx.kinds == [CommandType.ACTIVATE_READ]
+        ends.ctx.deliver()
+    send(b"3")
+    send(b"4")
+    assert [list(iter(ends.b.read, None)) for ends in made] == [[(b"1", b"2")], [(b"1", b"2"), b"3"]]
+    assert zones(dist)[2] == set()
+
+
+@pytest.mark.parametrize("how", ["send_to", "send_to_matching"])
+def test_conflating_pipes_keep_the_last_frame(how: str) -> None:
+    """As for every way of writing into a conflating pipe."""
+    dist, ends = Dist(), Ends(conflate=(True, True))
+    dist.attach(ends.a)
+    for msg in (b"old", (b"1", b"2")):
+        if how == "send_to":
+            dist.send_to([ends.a], msg)
+        else:
+            dist.send_to_all(msg)
+    assert ends.b.read() == b"2"
 
 
 class Model:

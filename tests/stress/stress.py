@@ -15,6 +15,8 @@ Who takes part (each in threads of its own):
 Messages of workers carry a mark and a checksum in every part; a receiver checks that parts are whole, in order and
 complete. At the end: every thread has ended, no unexpected exception, no ERROR in the log of the library, and no
 descriptor, thread or object of the library is left. The seed fixes each thread's decisions, not their interleaving.
+
+With the real libzmq for a target (LIBZMQ_PY_TARGET=zmq) a gentle form runs: `GENTLE` lists what it does not survive.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def test_a_connection_ends_when_half_of_its_message_has_been_read(ours: Side, th
 
     def whole() -> bool:
         # What was read before may or may not still be completed; nothing may be mixed.
-        frames = sink.recv_multipart()[-2:]
+        frames: list[bytes] = sink.recv_multipart()[-2:]
         assert frames in ([b"new", b"message"], [b"body", b"tail"]), frames
         return frames == [b"new", b"message"]
 

@@ -119,12 +119,14 @@ class Dist:
     def send_to(self, pipes: Collection[Pipe], msg: Message) -> None:
         """Send a whole message to these pipes; the full ones miss it.
 
-        Hot path: `Pipe.send` is written out, as this runs once per message and subscriber. Between messages every pipe
-        with room is active, so the zones matter only for one that turns out full.
+        Hot path: `Pipe.send` is written out, as this runs once per message and subscriber (not for several frames, of
+        which a pipe that conflates keeps one). Between messages every pipe with room is active, so the zones matter only
+        for one that turns out full.
         """
+        single = type(msg) is not tuple
         for pipe in pipes:
             written = pipe._msgs_written
-            if pipe._out_active and written < pipe._write_limit:
+            if single and pipe._out_active and written < pipe._write_limit:
                 pipe._msgs_written = written + 1
                 pipe._out_queue.append(msg)
                 if pipe._out_asleep:
