@@ -286,8 +286,8 @@ class StreamEngineBase(IOObject):
     def write_direct(self) -> bool:
         """Send what the session has, in the socket's thread; False leaves the rest to the I/O thread.
 
-        Only while the output is stopped: then the I/O thread touches nothing of it, but for frames of its own, and those
-        it sends under the same lock.
+        Only while the output is stopped: then the I/O thread touches nothing of it, but for frames of its own, which it
+        sends under the same lock.
         """
         if not self._out_sync.acquire(blocking=False):
             return False

@@ -57,7 +57,7 @@ class LB:
             self._active -= 1
             self._pipes.swap(index, self._active)
             if self._current == self._active:
-                # The pipe in turn has moved into the hole; a message that was begun goes on there (libzmq: to the first).
+                # The pipe in turn has moved into the hole; a message that was begun follows it (libzmq: not).
                 self._current = index if self._more and not lost else 0
         self._pipes.erase(pipe)
         if self.last_out is pipe:

@@ -88,8 +88,8 @@ class Monitor:
             value = values[0] & 0xFFFFFFFF
             self._backlog.append((_V1.pack(event, value), identifier.encode()))
         elif self._version == 2:
-            numbers = (event, len(values), *values)
-            self._backlog.append((*(_V2.pack(number & 0xFFFFFFFFFFFFFFFF) for number in numbers), local.encode(), remote.encode()))
+            numbers = [_V2.pack(number & 0xFFFFFFFFFFFFFFFF) for number in (event, len(values), *values)]
+            self._backlog.append((*numbers, local.encode(), remote.encode()))
         self._flush()
 
     def _flush(self) -> None:

@@ -120,8 +120,8 @@ class Dist:
         """Send a whole message to these pipes; the full ones miss it.
 
         Hot path: `Pipe.send` is written out, as this runs once per message and subscriber (not for several frames, of
-        which a pipe that conflates keeps one). Between messages every pipe with room is active, so the zones matter only
-        for one that turns out full.
+        which a pipe that conflates keeps one). Between messages every pipe with room is active, so the zones matter
+        only for one that turns out full.
         """
         single = type(msg) is not tuple
         for pipe in pipes:
