@@ -126,8 +126,8 @@ class SessionBase(Own, IOObject):
     def set_direct_output(self, write: Callable[[], bool] | None) -> None:
         """Let the socket's thread send at once what it writes while this thread sleeps (REQ and REP only).
 
-        A request or reply is alone in its pipe, so there is nothing to be gathered into a batch, and to wake this thread
-        would be a third of the time that a message takes.
+        A request or reply is alone in its pipe, so there is nothing to be gathered into a batch, and to wake this
+        thread would be a third of the time that a message takes.
         """
         pipe = self._pipe
         if pipe is not None and self.options.type in _LOCK_STEP:

@@ -66,7 +66,7 @@ class LB:
     def send(self, msg: Message, more: bool = False) -> bool:
         """Send a frame (`more`: not the last of its message) or a whole message; False if no pipe has room.
 
-        Hot path: a whole message, and the pipe in turn has room.
+        Hot path: a message of one frame, and the pipe in turn has room; `Pipe.send` is written out for that case.
 
         Raises:
             LostPipe: the pipe ended in the middle of this message.
@@ -75,7 +75,16 @@ class LB:
             return self._send_part(msg, more)  # type: ignore[arg-type]
         while self._active:
             pipe = self._items[self._current]
-            if pipe.send(msg):
+            written = pipe._msgs_written
+            if pipe._out_active and written < pipe._write_limit and type(msg) is bytes:
+                pipe._msgs_written = written + 1
+                pipe._out_queue.append(msg)
+                if pipe._out_asleep:
+                    pipe.flush()
+                sent = True
+            else:
+                sent = pipe.send(msg)
+            if sent:
                 self.last_out = pipe
                 if self._active > 1:
                     self._current = (self._current + 1) % self._active

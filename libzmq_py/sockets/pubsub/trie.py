@@ -14,13 +14,15 @@ from collections.abc import Callable
 class Trie:
     """Socket's thread only."""
 
-    __slots__ = ("_counts", "_length_counts", "_lengths")
+    __slots__ = ("_counts", "_length_counts", "_lengths", "matches_all")
 
     def __init__(self) -> None:
         self._counts: dict[bytes, int] = {}
         self._length_counts: dict[int, int] = {}
         # The lengths of the prefixes that exist, ascending.
         self._lengths: list[int] = []
+        # Hot path: the empty prefix is subscribed to, so everything matches.
+        self.matches_all = False
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -35,6 +37,7 @@ class Trie:
         self._length_counts[length] = self._length_counts.get(length, 0) + 1
         if self._length_counts[length] == 1:
             self._lengths = sorted(self._length_counts)
+        self.matches_all = b"" in self._counts
         return True
 
     def rm(self, prefix: bytes) -> bool:
@@ -50,12 +53,8 @@ class Trie:
         if not self._length_counts[length]:
             del self._length_counts[length]
             self._lengths = sorted(self._length_counts)
+        self.matches_all = b"" in self._counts
         return True
-
-    @property
-    def matches_all(self) -> bool:
-        """True if the empty prefix is subscribed to."""
-        return b"" in self._counts
 
     def check(self, data: bytes) -> bool:
         """True if some prefix of `data` is subscribed to. Hot path: a receiver's filter."""

@@ -108,6 +108,8 @@ class XSub(SocketBase):
             return prefetched
         if not self.options.filter:
             return self._fq.recv()
+        if self._subscriptions.matches_all and not self.options.invert_matching:
+            return self._fq.recv()
         while True:
             msg = self._fq.recv()
             if msg is None:
