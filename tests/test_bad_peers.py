@@ -27,6 +27,8 @@ from tests.stress.hostile import ADMITTED, JOINED, OLD, PROTOCOL, SCRIPTS, WAITI
 from tests.support.raw_peer import RawPeer, RawPeers, cancel, frame, greeting, message, ready, subscribe
 from tests.support.waiting import SILENCE, Deadline, ms, seconds, wait_until
 
+pytestmark = pytest.mark.interop
+
 # The largest frame the server takes; some scripts try more.
 LIMIT = 100_000
 
