@@ -342,6 +342,8 @@ class Ctx:
         """Give every parked inproc connect a peer that closes at once, so that it can end."""
         for name in self.inproc.pending_names():
             with self._slot_sync:
+                if not self._sockets:
+                    return  # somebody else was quicker, and the reaper may be gone
                 if not self._empty_slots:
                     # Beyond MAX_SOCKETS, as the user's sockets cannot end without it. Appending moves no other slot.
                     self._slots.append(None)

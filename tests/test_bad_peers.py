@@ -516,16 +516,17 @@ def _bind_without_a_descriptor(scarcity: Scarcity, sock: Any, address: str) -> N
 def _no_descriptor_for_bind() -> None:
     ctx = OURS.Context()
     scarcity = Scarcity()
-    for address in ("tcp://127.0.0.1:*", f"ipc://@bad-peers-{time.monotonic_ns()}"):
-        sock = ctx.socket(OURS.PULL)
-        _bind_without_a_descriptor(scarcity, sock, address)
-        sock.bind(address)
-        push = ctx.socket(OURS.PUSH)
-        push.connect(sock.getsockopt(OURS.LAST_ENDPOINT).rstrip(b"\0").decode())
+    # All of them first, and closed last: what is being closed gives back its descriptors at any time.
+    made = [ctx.socket(kind) for kind in (OURS.PULL, OURS.PUSH, OURS.PULL, OURS.PUSH)]
+    addresses = ("tcp://127.0.0.1:*", f"ipc://@bad-peers-{time.monotonic_ns()}")
+    for pull, push, address in zip(made[::2], made[1::2], addresses, strict=True):
+        _bind_without_a_descriptor(scarcity, pull, address)
+        pull.bind(address)
+        push.connect(pull.getsockopt(OURS.LAST_ENDPOINT).rstrip(b"\0").decode())
         push.send(b"works")
-        sock.setsockopt(OURS.RCVTIMEO, 5000)
-        assert sock.recv() == b"works"
-        push.close()
+        pull.setsockopt(OURS.RCVTIMEO, 5000)
+        assert pull.recv() == b"works"
+    for sock in made:
         sock.close()
     ctx.term()
 

@@ -964,8 +964,9 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
             core = self._core
             if isinstance(core, DeadSocket):
                 core.refuse()
-            # The number that FD reads, without the cost of somebody watching it.
-            addr = f"inproc://monitor.s-{core.mailbox.fd}"
+            # The number that FD reads, without the cost of somebody watching it, and the socket's own: a descriptor is
+            # used again at once, while the name of a monitor that was closed just before may still be bound.
+            addr = f"inproc://monitor.s-{core.mailbox.fd}-{core.options.socket_id}"
         self.monitor(addr, EVENT_ALL if events is None else events)
         self._monitor_socket = receiver = self.context.socket(PAIR)
         receiver.connect(addr)

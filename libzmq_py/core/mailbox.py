@@ -132,9 +132,9 @@ class Mailbox:
                 if remaining <= 0:
                     return
             try:
-                # A late ring of an earlier wait may end this one at once: it is silenced, and the loop goes on.
-                if self.arm() and self._signaler.wait(remaining):
-                    self._signaler.drain()
+                # A late ring of an earlier wait may end this one at once: it is taken, and the loop goes on.
+                if self.arm():
+                    self._signaler.wait(remaining)
             except BaseException:
                 if self.keep_armed:
                     self.recv_nothing()

@@ -149,6 +149,9 @@ class StreamEngineBase(IOObject):
         session = self._session
         if session is None:
             return
+        with self._out_sync:
+            # First of all: who hears of the end must not be able to write into it.
+            session.set_direct_output(None)
         events = session.socket_events
         pair = self.endpoint_uri_pair
         fd = self._sock.fileno()

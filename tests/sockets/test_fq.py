@@ -14,6 +14,9 @@ from libzmq_py.sockets.fq import FQ
 class FakePipe:
     """A pipe that holds messages; an empty look puts it to sleep, as a real one."""
 
+    # So the queue calls `read`, and does not write it out for this pipe.
+    _in_active = False
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.messages: list[bytes] = []
