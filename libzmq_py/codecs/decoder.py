@@ -9,6 +9,7 @@ handshakes and for reading.
 
 from __future__ import annotations
 
+import io
 from typing import Final, Protocol
 
 from libzmq_py.msg import Message, Msg
@@ -24,32 +25,58 @@ class DecodeError(Exception):
 
 
 class FrameCollector:
-    """Keeps what was read of a frame whose end has not come: the tail of a buffer, or pieces of a large body."""
+    """Keeps what was read of a frame whose end has not come: the tail of a buffer, or a large body in the making.
 
-    __slots__ = ("missing", "pieces", "tail")
+    A large body is made once, in its final size, and filled in place, from `add` or straight from the descriptor through
+    `window` and `advance`.  `BytesIO` gives the finished bytes away without a copy (its buffer is a bytes object, and
+    nobody else holds it).
+    """
+
+    __slots__ = ("_body", "_filled", "_view", "missing", "tail")
 
     def __init__(self) -> None:
         self.tail = b""
-        self.pieces: list[bytes] = []
+        # Bytes that the body lacks; 0 when there is none in the making.
         self.missing = 0
+        self._body: io.BytesIO | None = None
+        self._view = memoryview(b"")
+        self._filled = 0
 
     def begin(self, start: bytes, missing: int) -> None:
-        """A large body has begun; `missing` bytes of it are still to come."""
-        self.pieces = [start]
+        """A large body has begun; `missing` bytes of it are still to come.
+
+        Raises:
+            DecodeError: there is no memory for it.
+        """
+        try:
+            self._body = io.BytesIO(bytes(len(start) + missing))
+        except MemoryError as error:
+            raise DecodeError(f"no memory for a frame of {len(start) + missing} bytes") from error
+        self._view = self._body.getbuffer()
+        self._view[: len(start)] = start
+        self._filled = len(start)
         self.missing = missing
+
+    def window(self) -> memoryview:
+        """Where the next bytes of the body go."""
+        return self._view[self._filled :]
+
+    def advance(self, count: int) -> bytes | None:
+        """So many bytes were put into `window`; the body, once it is whole."""
+        self._filled += count
+        self.missing -= count
+        if self.missing or self._body is None:
+            return None
+        self._view = memoryview(b"")
+        body, self._body = self._body.getvalue(), None
+        return body
 
     def add(self, data: bytes) -> tuple[bytes | None, bytes]:
         """The body once it is whole, and what follows it in `data`."""
-        if len(data) < self.missing:
-            self.pieces.append(data)
-            self.missing -= len(data)
-            return None, b""
-        self.pieces.append(data if len(data) == self.missing else data[: self.missing])
-        rest = data[self.missing :]
-        body = b"".join(self.pieces)
-        self.pieces = []
-        self.missing = 0
-        return body, rest
+        count = min(len(data), self.missing)
+        with self.window() as window:
+            window[:count] = data[:count]
+        return self.advance(count), data[count:]
 
 
 class Decoder(Protocol):
@@ -75,3 +102,6 @@ class Decoder(Protocol):
 
         An error ends the list and stays in `error`; `has_commands` tells whether the list holds command frames (Msg).
         """
+
+    def received(self, count: int) -> list[Message]:
+        """So many bytes were put into `collector.window()`: what is whole now."""

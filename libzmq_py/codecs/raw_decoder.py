@@ -30,6 +30,10 @@ class RawDecoder:
         data, self._fed = self._fed, b""
         return Msg(data) if data else None
 
+    def received(self, count: int) -> list[Message]:
+        """Never called: nothing is collected."""
+        return []
+
     def decode(self, data: bytes) -> list[Message]:
         """The bytes as one message."""
         return [data] if data else []

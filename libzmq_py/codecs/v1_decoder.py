@@ -94,13 +94,25 @@ class V1Decoder:
             flags, start, end = header
             if end > len(data):
                 if end - len(data) > LARGE:
-                    collector.begin(data[start:], end - len(data))
+                    try:
+                        collector.begin(data[start:], end - len(data))
+                    except DecodeError as error:
+                        self.error = error
                     self._flags = flags
                     return out
                 break
             self._emit(flags, data[start:end], out)
             pos = end
         collector.tail = data[pos:]
+        return out
+
+    def received(self, count: int) -> list[Message]:
+        """So many bytes were put into `collector.window()`."""
+        self.has_commands = False
+        out: list[Message] = []
+        body = self.collector.advance(count)
+        if body is not None:
+            self._emit(self._flags, body, out)
         return out
 
     def _emit(self, flags: int, body: bytes, out: list[Message]) -> None:

@@ -125,8 +125,7 @@ class V2Decoder:
                 stop = start + size
             if stop > end:
                 if stop - end > LARGE:
-                    collector.begin(data[start:], stop - end)
-                    self._flags = flags
+                    self._begin_large(data[start:], stop - end, flags)
                     return out
                 break
             pos = stop
@@ -146,6 +145,13 @@ class V2Decoder:
             collector.tail = data[pos:]
         return out
 
+    def _begin_large(self, start: bytes, missing: int, flags: int) -> None:
+        try:
+            self.collector.begin(start, missing)
+        except DecodeError as error:
+            self.error = error
+        self._flags = flags
+
     def _decode_run(self, data: bytes, out: list[Message]) -> int:
         """Take a run of last frames that all have the first one's size; 0 if it is no such run."""
         size = data[1]
@@ -160,6 +166,15 @@ class V2Decoder:
         for offset in range(0, end, stride * _RUN):
             out += unpack_from(data, offset)
         return end
+
+    def received(self, count: int) -> list[Message]:
+        """So many bytes were put into `collector.window()`."""
+        self.has_commands = False
+        out: list[Message] = []
+        body = self.collector.advance(count)
+        if body is not None:
+            self._emit(self._flags, body, out)
+        return out
 
     def _emit(self, flags: int, body: bytes, out: list[Message]) -> None:
         parts = self._parts

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger("libzmq_py.engine")
 
 _MIN_READ: Final = 8192
-_MAX_READ: Final = 1 << 20
+_MAX_READ: Final = 1 << 18
 # Aim of one batch out, in bytes; and its most messages.
 _OUT_BATCH_BYTES: Final = 1 << 17
 _OUT_BATCH_MSGS: Final = 512
@@ -187,38 +187,50 @@ class StreamEngineBase(IOObject):
         """Read once and process it all.
 
         Hot path: the size of the read follows what the last one brought, so a busy connection needs few system calls
-        and an idle one little memory.
+        and an idle one little memory. A body larger than that is read into its place.
         """
         size = self._read_size
         decoder = self._decoder
-        if decoder is not None and decoder.collector.missing > size:
-            size = min(decoder.collector.missing, _MAX_READ)
         try:
+            if decoder is not None and decoder.collector.missing >= size:
+                self._read_body(decoder)
+                return
             data = self._sock.recv(size)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self._errno = error.errno or errno.EIO
-            self.error(ErrorReason.CONNECTION_ERROR, error)
+            self._read_failed(error.errno or errno.EIO, error)
             return
         if not data:
-            self._errno = errno.EPIPE
-            self.error(ErrorReason.CONNECTION_ERROR, "closed by the peer")
+            self._read_failed(errno.EPIPE, "closed by the peer")
             return
         if len(data) == size:
-            self._read_size = min(size * 4, 1 << 18)
+            self._read_size = min(size * 4, _MAX_READ)
         elif size > _MIN_READ and len(data) * 8 < size:
             self._read_size = size >> 1
         self._process_input(data)
 
-    def _process_batch(self, data: bytes) -> None:
-        """Decode and push, once the handshake is over.
+    def _read_body(self, decoder: Decoder) -> None:
+        with decoder.collector.window() as window:
+            count = self._sock.recv_into(window)
+        if not count:
+            self._read_failed(errno.EPIPE, "closed by the peer in the middle of a frame")
+            return
+        # The next read brings a header, and should bring little of a body that would have to be copied out of it.
+        self._read_size = _MIN_READ
+        self._process_msgs(decoder, decoder.received(count))
 
-        Hot path.
-        """
+    def _read_failed(self, err: int, cause: object) -> None:
+        self._errno = err
+        self.error(ErrorReason.CONNECTION_ERROR, cause)
+
+    def _process_batch(self, data: bytes) -> None:
+        """Decode and push, once the handshake is over. Hot path."""
         decoder = self._decoder
         assert decoder is not None
-        msgs = decoder.decode(data)
+        self._process_msgs(decoder, decoder.decode(data))
+
+    def _process_msgs(self, decoder: Decoder, msgs: list[Message]) -> None:
         if msgs:
             if self._timers:
                 self._peer_is_alive()
