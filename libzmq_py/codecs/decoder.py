@@ -27,9 +27,9 @@ class DecodeError(Exception):
 class FrameCollector:
     """Keeps what was read of a frame whose end has not come: the tail of a buffer, or a large body in the making.
 
-    A large body is made once, in its final size, and filled in place, from `add` or straight from the descriptor through
-    `window` and `advance`.  `BytesIO` gives the finished bytes away without a copy (its buffer is a bytes object, and
-    nobody else holds it).
+    A large body is made once, in its final size, and filled in place, from `add` or straight from the descriptor
+    through `window` and `advance`.  `BytesIO` gives the finished bytes away without a copy (its buffer is a bytes
+    object, and nobody else holds it).
     """
 
     __slots__ = ("_body", "_filled", "_view", "missing", "tail")

@@ -160,7 +160,7 @@ class V2Decoder:
         stride = size + 2
         count = len(data) // stride // _RUN * _RUN
         end = count * stride
-        if not count or any(data[0:end:stride]) or data[1:end:stride].count(size) != count:
+        if not count or data[0:end:stride].count(0) != count or data[1:end:stride].count(size) != count:
             return 0
         unpack_from = _run_struct(size).unpack_from
         for offset in range(0, end, stride * _RUN):

@@ -23,6 +23,7 @@ class Sub(XSub):
         self._single_connect = True
         # Publishers filter too, but messages may be under way, and over inproc from an XPUB in manual mode.
         self.options.filter = True
+        self._choose_recv()
 
     def xsetsockopt(self, option: int, value: int | bytes | None) -> bool:
         """SUBSCRIBE, UNSUBSCRIBE: a prefix of any length."""

@@ -34,6 +34,7 @@ class XSub(SocketBase):
         # In the middle of an outgoing message; and whether its frames are looked at as subscriptions.
         self._more_send = False
         self._process_subscribe = False
+        self._choose_recv()
 
     # -- pipes ------------------------------------------------------------------------------------------------------
 
@@ -84,8 +85,12 @@ class XSub(SocketBase):
         self._process_subscribe = True
         if subscribe:
             self._subscriptions.add(topic)
-        elif not self._subscriptions.rm(topic) and not self._verbose_unsubs:
-            return True
+            self._choose_recv()
+        else:
+            last = self._subscriptions.rm(topic)
+            self._choose_recv()
+            if not last and not self._verbose_unsubs:
+                return True
         self._dist.send_to_all(frame, more)
         return True
 
@@ -101,30 +106,46 @@ class XSub(SocketBase):
     def xrecv(self) -> Message | None:
         """The next message; a SUB drops what it has no subscription for.
 
-        Hot path.
+        Hot path: where nothing would be dropped, `_choose_recv` puts the fair queue's own `recv` in this one's place.
         """
         if self._prefetched is not None:
             prefetched, self._prefetched = self._prefetched, None
+            self._choose_recv()
             return prefetched
-        if not self.options.filter:
-            return self._fq.recv()
-        if self._subscriptions.matches_all and not self.options.invert_matching:
-            return self._fq.recv()
-        while True:
+        msg = self._fq.recv()
+        while msg is not None and not self._passes(msg):
             msg = self._fq.recv()
-            if msg is None:
-                return None
-            topic = msg if type(msg) is bytes else frame_bytes(msg[0] if type(msg) is tuple else msg)  # type: ignore[arg-type]
-            if self._subscriptions.check(topic) is not self.options.invert_matching:
-                return msg
+        return msg
+
+    def _passes(self, msg: Message) -> bool:
+        if not self.options.filter:
+            return True
+        first: Any = msg[0] if type(msg) is tuple else msg
+        return self._subscriptions.check(frame_bytes(first)) is not self.options.invert_matching
+
+    def _choose_recv(self) -> None:
+        """Pass by the filter while it lets everything through and nothing is prefetched."""
+        options = self.options
+        open_ = not options.filter or (self._subscriptions.matches_all and not options.invert_matching)
+        self.__dict__.pop("xrecv", None)
+        if open_ and self._prefetched is None:
+            self.xrecv = self._fq.recv  # type: ignore[method-assign]
 
     def xhas_in(self) -> bool:
         """True if a message is there; it is read, to be sure that it passes the filter."""
+        if "xrecv" in self.__dict__:
+            return self._fq.has_in()
         if self._prefetched is None:
             self._prefetched = self.xrecv()
         return self._prefetched is not None
 
     # -- options ----------------------------------------------------------------------------------------------------
+
+    def setsockopt(self, option: int, value: int | bytes | None) -> None:
+        """As every socket's; INVERT_MATCHING decides what passes."""
+        super().setsockopt(option, value)
+        if option == SocketOption.INVERT_MATCHING:
+            self._choose_recv()
 
     def xsetsockopt(self, option: int, value: int | bytes | None) -> bool:
         """ONLY_FIRST_SUBSCRIBE."""
