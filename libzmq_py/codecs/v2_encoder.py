@@ -50,8 +50,14 @@ class V2Encoder:
         Hot path: the sending I/O thread's whole work per message. Messages of one frame and one size need one header,
         so `join` writes them all in C; the loop knows everything else.
         """
-        if len(msgs) == 1 and type(msgs[0]) is bytes and len(msgs[0]) < _COPY_BELOW:
-            return [_LAST[len(msgs[0])] + msgs[0]]
+        if len(msgs) == 1:
+            lone = msgs[0]
+            if type(lone) is bytes and len(lone) < _COPY_BELOW:
+                return [_LAST[len(lone)] + lone]
+            if type(lone) is tuple and len(lone) == 2 and type(lone[0]) is bytes and type(lone[1]) is bytes:
+                first, last = lone  # most often a request or a reply, with its delimiter
+                if len(last) < _COPY_BELOW:
+                    return [b"".join((_MORE[len(first)], first, _LAST[len(last)], last))]  # type: ignore[arg-type]
         if len(msgs) > 8 and set(map(type, msgs)) == {bytes} and len(set(map(len, msgs))) == 1:
             header = _LAST[len(msgs[0])]
             if len(header) == 2:

@@ -236,23 +236,27 @@ class StreamEngineBase(IOObject):
                 self._peer_is_alive()
             if decoder.has_commands:
                 msgs = self._process_commands(msgs)
-            if self._session is not None:  # a command may have ended the connection
-                self._push(msgs)
+            session = self._session
+            if session is not None:  # a command may have ended the connection
+                try:
+                    taken = session.push_msgs(msgs)
+                except ProtocolError as error:
+                    self._protocol_error(error)
+                    return
+                if taken < len(msgs):
+                    self._hold(msgs[taken:])
             if self._control:
                 # Answers come after what was sent before the question has been passed on.
                 self._send_control()
         if decoder.error is not None and not self._held and self._session is not None:
             self._protocol_error(decoder.error)
 
-    def _push(self, msgs: list[Message]) -> None:
-        try:
-            taken = self._session.push_msgs(msgs)
-        except ProtocolError as error:
-            self._protocol_error(error)
-            return
-        if taken < len(msgs):
-            self._held = msgs[taken:]
-            self._stop_input()
+    def _hold(self, msgs: list[Message]) -> None:
+        """The session is full: keep what it did not take, and read no more until it asks."""
+        self._held = msgs
+        self._input_stopped = True
+        if self._handle is not None:
+            self.reset_pollin(self._handle)
 
     def _protocol_error(self, cause: object) -> None:
         # A connection with oneself (TCP's simultaneous open on one port) reads its own greeting: try again.
@@ -260,18 +264,18 @@ class StreamEngineBase(IOObject):
         self._errno = errno.EPROTO
         self.error(ErrorReason.CONNECTION_ERROR if clash else ErrorReason.PROTOCOL_ERROR, cause)
 
-    def _stop_input(self) -> None:
-        self._input_stopped = True
-        if self._handle is not None:
-            self.reset_pollin(self._handle)
-
     def restart_input(self) -> None:
         """The session takes messages again: first those that are held."""
         if not self._input_stopped or self._handle is None:
             return
         held, self._held = self._held, []
-        self._push(held)
-        if self._held or self._handle is None:
+        try:
+            taken = self._session.push_msgs(held)
+        except ProtocolError as error:
+            self._protocol_error(error)
+            return
+        if taken < len(held):
+            self._held = held[taken:]
             return
         decoder = self._decoder
         if decoder is not None and decoder.error is not None:

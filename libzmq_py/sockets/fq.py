@@ -80,6 +80,13 @@ class FQ:
         msg = self.recv()
         return None if msg is None or self.last_in is None else (msg, self.last_in)
 
+    def has_queued(self) -> bool:
+        """True if some pipe holds something; nobody goes to sleep over it."""
+        for pipe in self._items:
+            if pipe._in_queue:
+                return True
+        return False
+
     def has_in(self) -> bool:
         """True if `recv` would give a message; does not take a turn."""
         while self._active:

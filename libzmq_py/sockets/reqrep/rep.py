@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 from libzmq_py.constants import Errno, SocketType
+from libzmq_py.core.pipe import Pipe
 from libzmq_py.errors import zmq_error
-from libzmq_py.msg import Frame, Message, message_of, prepend
+from libzmq_py.msg import Frame, Message, frame_bytes, message_of, prepend
 from libzmq_py.sockets.reqrep.router import Router
 
 
@@ -26,12 +27,26 @@ class Rep(Router):
         self._sending_reply = False
         # What stood before the request's body: routing id, whatever the path added, empty frame.
         self._envelope: tuple[Frame, ...] = ()
+        # Where the request came from; None once that peer is gone.
+        self._reply_pipe: Pipe | None = None
+
+    def xpipe_terminated(self, pipe: Pipe) -> None:
+        """Its reply is dropped."""
+        if pipe is self._reply_pipe:
+            self._reply_pipe = None
+        super().xpipe_terminated(pipe)
 
     def xsend(self, msg: Message | Frame, more: bool = False) -> bool:
         """A frame of the reply, or all of it. The reply to a peer that is gone is dropped."""
         if not self._sending_reply or self._rcv_parts:
             raise zmq_error(Errno.EFSM, "Operation cannot be accomplished in current state (REP has no request)")
         envelope, self._envelope = self._envelope, ()
+        pipe = self._reply_pipe
+        if pipe is not None and not more and not self._more_out and pipe.check_write():
+            # Hot path: where the request came from is known, so the reply does not pass through the ROUTER.
+            pipe.send(prepend(envelope[1:], msg))
+            self._sending_reply = False
+            return True
         if more or self._more_out:
             for frame in envelope:
                 super().xsend(frame, True)
@@ -54,6 +69,8 @@ class Rep(Router):
             for index in range(1, len(msg) - 1):
                 if not len(msg[index]):
                     self._envelope = msg[: index + 1]
+                    # A message that was prefetched may have another pipe's behind it, or its peer gone: look it up.
+                    self._reply_pipe = self._out_pipes.get(frame_bytes(msg[0]))
                     self._sending_reply = True
                     return message_of(msg[index + 1 :])
 

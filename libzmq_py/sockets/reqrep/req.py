@@ -88,20 +88,24 @@ class Req(Dealer):
         return True
 
     def _begin_request(self, msg: Message | Frame, more: bool) -> bool:
-        if not self._lb.has_out():
-            return False
         # Late replies to earlier requests must not be taken for this one's.
-        while self._fq.recv() is not None:
-            pass
+        if self._fq.has_queued() and self._lb.has_out():
+            while self._fq.recv() is not None:
+                pass
         envelope: tuple[Frame, ...] = (b"",)
+        request_id = self._request_id
         if self._correlate:
-            self._request_id = (self._request_id + 1) & 0xFFFFFFFF
-            envelope = (_REQUEST_ID.pack(self._request_id), b"")
-        if more:
-            for frame in (*envelope, msg):
-                self._lb.send(frame, True)  # type: ignore[arg-type]
+            request_id = (request_id + 1) & 0xFFFFFFFF
+            envelope = (_REQUEST_ID.pack(request_id), b"")
+        if not more:
+            if not self._lb.send(prepend(envelope, msg)):
+                return False
+        elif not self._lb.send(envelope[0], True):  # type: ignore[arg-type]
+            return False
         else:
-            self._lb.send(prepend(envelope, msg))
+            for frame in (*envelope[1:], msg):
+                self._lb.send(frame, True)  # type: ignore[arg-type]
+        self._request_id = request_id
         self._reply_pipe = self._lb.last_out
         self._message_begins = False
         if not more:
