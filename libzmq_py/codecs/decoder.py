@@ -16,6 +16,8 @@ from libzmq_py.msg import Message, Msg
 
 # A frame that lacks more than this many bytes is collected in pieces instead of being scanned again.
 LARGE: Final = 8192
+# A frame that lacks at least this is read into its place; for smaller ones a read that goes beyond its end is better.
+DIRECT: Final = 1 << 17
 # What MAXMSGSIZE -1 stands for: a size that no memory holds is an error even so.
 NO_LIMIT: Final = 2**48
 
@@ -32,12 +34,14 @@ class FrameCollector:
     object, and nobody else holds it).
     """
 
-    __slots__ = ("_body", "_filled", "_view", "missing", "tail")
+    __slots__ = ("_body", "_filled", "_view", "direct", "missing", "tail")
 
     def __init__(self) -> None:
         self.tail = b""
         # Bytes that the body lacks; 0 when there is none in the making.
         self.missing = 0
+        # The body is so large that the rest of it is best read into its place.
+        self.direct = False
         self._body: io.BytesIO | None = None
         self._view = memoryview(b"")
         self._filled = 0
@@ -56,6 +60,7 @@ class FrameCollector:
         self._view[: len(start)] = start
         self._filled = len(start)
         self.missing = missing
+        self.direct = missing >= DIRECT
 
     def window(self) -> memoryview:
         """Where the next bytes of the body go."""
@@ -68,6 +73,7 @@ class FrameCollector:
         if self.missing or self._body is None:
             return None
         self._view = memoryview(b"")
+        self.direct = False
         body, self._body = self._body.getvalue(), None
         return body
 

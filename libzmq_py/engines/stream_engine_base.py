@@ -192,7 +192,7 @@ class StreamEngineBase(IOObject):
         size = self._read_size
         decoder = self._decoder
         try:
-            if decoder is not None and decoder.collector.missing >= size:
+            if decoder is not None and decoder.collector.direct:
                 self._read_body(decoder)
                 return
             data = self._sock.recv(size)
