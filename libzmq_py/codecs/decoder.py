@@ -12,8 +12,11 @@ from __future__ import annotations
 import io
 from typing import Final, Protocol
 
-from libzmq_py.msg import Message, Msg
+from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg, message_of
 
+MORE_FLAG: Final = 1
+LARGE_FLAG: Final = 2
+COMMAND_FLAG: Final = 4
 # A frame that lacks more than this many bytes is collected in pieces instead of being scanned again.
 LARGE: Final = 8192
 # A frame that lacks at least this is read into its place; for smaller ones a read that goes beyond its end is better.
@@ -111,3 +114,56 @@ class Decoder(Protocol):
 
     def received(self, count: int) -> list[Message]:
         """So many bytes were put into `collector.window()`: what is whole now."""
+
+
+class FrameDecoder:
+    """What the decoders of ZMTP share: the limit, the frame and the message in the making."""
+
+    __slots__ = ("_flags", "_limit", "_parts", "collector", "error", "has_commands")
+
+    def __init__(self, maxmsgsize: int) -> None:
+        """Refuse frames above `maxmsgsize` bytes by their header (-1: accept any size)."""
+        self._limit = maxmsgsize if maxmsgsize >= 0 else NO_LIMIT
+        self.collector = FrameCollector()
+        # Flags of the large frame being collected.
+        self._flags = 0
+        # Frames of the multipart message being gathered.
+        self._parts: list[Frame] = []
+        self.has_commands = False
+        self.error: DecodeError | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes for `next_frame`."""
+        self.collector.tail += data
+
+    def received(self, count: int) -> list[Message]:
+        """So many bytes were put into `collector.window()`."""
+        self.has_commands = False
+        out: list[Message] = []
+        body = self.collector.advance(count)
+        if body is not None:
+            self._emit(self._flags, body, out)
+        return out
+
+    def _begin_large(self, start: bytes, missing: int, flags: int) -> None:
+        try:
+            self.collector.begin(start, missing)
+        except DecodeError as error:
+            self.error = error
+        self._flags = flags
+
+    def _emit(self, flags: int, body: bytes, out: list[Message]) -> None:
+        """A whole frame with the flags of ZMTP 2 and 3: a command, a part of a message, or its end."""
+        if flags & COMMAND_FLAG:
+            self.has_commands = True
+            out.append(Msg(body, msg_flags(flags)))
+            return
+        self._parts.append(body)
+        if not flags & MORE_FLAG:
+            out.append(message_of(tuple(self._parts)))
+            self._parts.clear()
+
+
+def msg_flags(flags: int) -> int:
+    """The flags of a frame as those of a `Msg`."""
+    return (MORE if flags & MORE_FLAG else 0) | (COMMAND if flags & COMMAND_FLAG else 0)

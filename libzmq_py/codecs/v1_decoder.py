@@ -12,29 +12,16 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from libzmq_py.codecs.decoder import LARGE, NO_LIMIT, DecodeError, FrameCollector
-from libzmq_py.msg import MORE, Frame, Message, Msg
+from libzmq_py.codecs.decoder import LARGE, MORE_FLAG, DecodeError, FrameDecoder
+from libzmq_py.msg import MORE, Message, Msg
 
 _LONG: Final = struct.Struct(">Q")
 
 
-class V1Decoder:
+class V1Decoder(FrameDecoder):
     """Sans-I/O; see `Decoder`. No hot path: peers that speak 1.0 are older than 2012."""
 
-    __slots__ = ("_flags", "_limit", "_parts", "collector", "error", "has_commands")
-
-    def __init__(self, maxmsgsize: int) -> None:
-        """Refuse frames above `maxmsgsize` bytes by their header (-1: accept any size)."""
-        self._limit = maxmsgsize if maxmsgsize >= 0 else NO_LIMIT
-        self.collector = FrameCollector()
-        self._flags = 0
-        self._parts: list[Frame] = []
-        self.has_commands = False
-        self.error: DecodeError | None = None
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes for `next_frame`."""
-        self.collector.tail += data
+    __slots__ = ()
 
     def next_frame(self) -> Msg | None:
         """One frame, the plain way."""
@@ -94,29 +81,10 @@ class V1Decoder:
             flags, start, end = header
             if end > len(data):
                 if end - len(data) > LARGE:
-                    try:
-                        collector.begin(data[start:], end - len(data))
-                    except DecodeError as error:
-                        self.error = error
-                    self._flags = flags
+                    self._begin_large(data[start:], end - len(data), flags & MORE_FLAG)
                     return out
                 break
-            self._emit(flags, data[start:end], out)
+            self._emit(flags & MORE_FLAG, data[start:end], out)
             pos = end
         collector.tail = data[pos:]
         return out
-
-    def received(self, count: int) -> list[Message]:
-        """So many bytes were put into `collector.window()`."""
-        self.has_commands = False
-        out: list[Message] = []
-        body = self.collector.advance(count)
-        if body is not None:
-            self._emit(self._flags, body, out)
-        return out
-
-    def _emit(self, flags: int, body: bytes, out: list[Message]) -> None:
-        self._parts.append(body)
-        if not flags & MORE:
-            out.append(tuple(self._parts) if len(self._parts) > 1 else body)
-            self._parts.clear()

@@ -14,12 +14,9 @@ import functools
 import struct
 from typing import Final
 
-from libzmq_py.codecs.decoder import LARGE, NO_LIMIT, DecodeError, FrameCollector
-from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg
+from libzmq_py.codecs.decoder import COMMAND_FLAG, LARGE, LARGE_FLAG, DecodeError, FrameDecoder, msg_flags
+from libzmq_py.msg import Message, Msg
 
-_MORE_FLAG: Final = 1
-_LARGE_FLAG: Final = 2
-_COMMAND_FLAG: Final = 4
 _LONG: Final = struct.Struct(">Q")
 # Fewer equal frames than this are not worth the check.
 _RUN: Final = 64
@@ -31,25 +28,10 @@ def _run_struct(size: int) -> struct.Struct:
     return struct.Struct(f"2x{size}s" * _RUN)
 
 
-class V2Decoder:
+class V2Decoder(FrameDecoder):
     """Sans-I/O; see `Decoder`."""
 
-    __slots__ = ("_flags", "_limit", "_parts", "collector", "error", "has_commands")
-
-    def __init__(self, maxmsgsize: int) -> None:
-        """Refuse frames above `maxmsgsize` bytes by their header (-1: accept any size)."""
-        self._limit = maxmsgsize if maxmsgsize >= 0 else NO_LIMIT
-        self.collector = FrameCollector()
-        # Flags of the large frame being collected.
-        self._flags = 0
-        # Frames of the multipart message being gathered.
-        self._parts: list[Frame] = []
-        self.has_commands = False
-        self.error: DecodeError | None = None
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes for `next_frame`."""
-        self.collector.tail += data
+    __slots__ = ()
 
     def next_frame(self) -> Msg | None:
         """One frame, the plain way."""
@@ -61,7 +43,7 @@ class V2Decoder:
         if end > len(data):
             return None
         self.collector.tail = data[end:]
-        return Msg(data[start:end], _msg_flags(flags))
+        return Msg(data[start:end], msg_flags(flags))
 
     def _header(self, data: bytes, pos: int) -> tuple[int, int, int] | None:
         """Flags, start and end of the body of the frame at `pos`; None if the header is not whole.
@@ -73,7 +55,7 @@ class V2Decoder:
         if available < 2:
             return None
         flags = data[pos]
-        if not flags & _LARGE_FLAG:
+        if not flags & LARGE_FLAG:
             start = pos + 2
             size = data[pos + 1]
         elif available < 9:
@@ -111,7 +93,7 @@ class V2Decoder:
         while pos + 1 < end:
             flags = data[pos]
             size = data[pos + 1]
-            if flags & _LARGE_FLAG or size > limit:
+            if flags & LARGE_FLAG or size > limit:
                 try:
                     header = self._header(data, pos)
                 except DecodeError as error:
@@ -136,21 +118,14 @@ class V2Decoder:
                     parts.clear()
                 else:
                     out.append(data[start:stop])
-            elif flags & _COMMAND_FLAG:
+            elif flags & COMMAND_FLAG:
                 self.has_commands = True
-                out.append(Msg(data[start:stop], _msg_flags(flags)))
+                out.append(Msg(data[start:stop], msg_flags(flags)))
             else:
                 parts.append(data[start:stop])
         if pos < end:
             collector.tail = data[pos:]
         return out
-
-    def _begin_large(self, start: bytes, missing: int, flags: int) -> None:
-        try:
-            self.collector.begin(start, missing)
-        except DecodeError as error:
-            self.error = error
-        self._flags = flags
 
     def _decode_run(self, data: bytes, out: list[Message]) -> int:
         """Take a run of last frames that all have the first one's size; 0 if it is no such run."""
@@ -166,30 +141,3 @@ class V2Decoder:
         for offset in range(0, end, stride * _RUN):
             out += unpack_from(data, offset)
         return end
-
-    def received(self, count: int) -> list[Message]:
-        """So many bytes were put into `collector.window()`."""
-        self.has_commands = False
-        out: list[Message] = []
-        body = self.collector.advance(count)
-        if body is not None:
-            self._emit(self._flags, body, out)
-        return out
-
-    def _emit(self, flags: int, body: bytes, out: list[Message]) -> None:
-        parts = self._parts
-        if flags & _COMMAND_FLAG:
-            self.has_commands = True
-            out.append(Msg(body, _msg_flags(flags)))
-        elif flags & _MORE_FLAG:
-            parts.append(body)
-        elif parts:
-            parts.append(body)
-            out.append(tuple(parts))
-            parts.clear()
-        else:
-            out.append(body)
-
-
-def _msg_flags(flags: int) -> int:
-    return (MORE if flags & _MORE_FLAG else 0) | (COMMAND if flags & _COMMAND_FLAG else 0)
