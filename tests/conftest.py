@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,11 @@ import pytest
 
 from tests.support.raw_peer import RawPeer, RawPeers
 from tests.support.waiting import PATIENCE, ms, seconds, wait_until
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Whoever runs us in the background may have had Ctrl-C ignored, and processes that tests start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 # The library under test is imported where it is used, and not here: tests of single modules must run even when the
 # whole of it cannot be imported.
