@@ -60,7 +60,6 @@ class SessionBase(Own, IOObject):
         self._pending = False
         self._engine: Engine | None = None
         self._has_linger_timer = False
-        self._metadata: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._socket!r} {self._addr or 'accepted'}>"
@@ -119,7 +118,6 @@ class SessionBase(Own, IOObject):
 
     def set_metadata(self, metadata: Mapping[str, str] | None) -> None:
         """Show the connection's properties with the messages that follow."""
-        self._metadata = metadata
         if self._pipe is not None:
             self._pipe.set_peer_metadata(metadata)
 
@@ -127,7 +125,7 @@ class SessionBase(Own, IOObject):
         """Let the socket's thread send at once what it writes while this thread sleeps (REQ and REP only).
 
         A request or reply is alone in its pipe, so there is nothing to be gathered into a batch, and to wake this
-        thread would be a third of the time that a message takes.
+        thread would only delay it.
         """
         pipe = self._pipe
         if pipe is not None and self.options.type in _LOCK_STEP:

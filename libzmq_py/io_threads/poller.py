@@ -115,7 +115,7 @@ if hasattr(selectors, "EpollSelector"):
     class _EpollSelector(selectors.EpollSelector):
         """Hot path: `EpollSelector.select` without its rounding, its limit and its keys.
 
-        One wait per wake-up: a third of what a lone message costs the I/O thread.
+        Runs once per wake-up, and a lone message is mostly wake-ups.
         """
 
         edge_triggered = True

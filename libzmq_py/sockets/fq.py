@@ -75,11 +75,6 @@ class FQ:
             self._deactivate()
         return None
 
-    def recv_from(self) -> tuple[Message, Pipe] | None:
-        """As `recv`, with the pipe."""
-        msg = self.recv()
-        return None if msg is None or self.last_in is None else (msg, self.last_in)
-
     def has_queued(self) -> bool:
         """True if some pipe holds something; nobody goes to sleep over it."""
         for pipe in self._items:

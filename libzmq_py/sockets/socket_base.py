@@ -425,8 +425,7 @@ class SocketBase(Own):
         try:
             listener.set_local_address(address)
         except ZMQError as error:
-            pair = make_unconnected_bind_endpoint_pair(address)
-            self._monitor.event(pair, 0x10, error.errno or 0)
+            self.event_bind_failed(make_unconnected_bind_endpoint_pair(address), error.errno or 0)
             raise
         self.last_endpoint = listener.endpoint
         self._add_endpoint(make_unconnected_bind_endpoint_pair(self.last_endpoint), listener, None)

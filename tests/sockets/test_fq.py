@@ -119,12 +119,13 @@ def test_has_in_takes_no_turn() -> None:
 
 
 def test_the_pipe_of_the_last_message() -> None:
-    """recv_from() names it, and last_in keeps it."""
+    """last_in names it, and keeps it when nothing more comes."""
     fq, (a, b) = make("a", "b")
     b.messages = [b"x"]
-    assert fq.recv_from() == (b"x", b)
+    assert fq.recv() == b"x"
     assert fq.last_in is b
-    assert fq.recv_from() is None
+    assert fq.last_in is b
+    assert fq.recv() is None
 
 
 def test_nothing_to_receive_from() -> None:

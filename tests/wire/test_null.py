@@ -420,3 +420,13 @@ def test_connecting_socket_does_not_come_back_after_a_refusal(
     peer.expect_close()
     log.expect_silence()
     listener.expect_no_connection()
+
+
+@pytest.mark.departs
+def test_a_handshake_command_that_does_not_end(socket: SocketFactory, raw: RawPeers, watch: Watch) -> None:
+    """A command announced with 2 MiB ends the connection once 1 MiB has come; libzmq (by its source) sets no limit."""
+    dealer = socket(zmq.DEALER)
+    log = watch(dealer, OUTCOMES)
+    peer = raw.connect(bind(dealer))
+    peer.send(greeting(), b"\x06" + (2 << 20).to_bytes(8, "big"), b"\x05READY", bytes((1 << 20) + 1024))
+    log.expect(DISCONNECTED)
