@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py import transports
 from libzmq_py.constants import SecurityMechanism, SocketType
+from libzmq_py.core.command import CommandType
 from libzmq_py.core.own import Own
 from libzmq_py.core.pipe import Pipe, PipeEvents, pipepair
 from libzmq_py.engines.i_engine import Engine, EngineHost, ErrorReason, SocketEvents
@@ -31,6 +32,7 @@ from libzmq_py.msg import ROUTING_ID, Message, Msg
 from libzmq_py.options import get_effective_conflate_option
 
 if TYPE_CHECKING:
+    from libzmq_py.core.mailbox import Mailbox
     from libzmq_py.io_threads.io_thread import IOThread
     from libzmq_py.options import Options
     from libzmq_py.transports.address import Address
@@ -130,6 +132,24 @@ class SessionBase(Own, IOObject):
         pipe = self._pipe
         if pipe is not None and self.options.type in _LOCK_STEP:
             pipe.set_peer_direct_output(None if write is None else functools.partial(pipe.take_over, write))
+
+    def offer_input(self, offered: bool) -> None:
+        """Let the socket's thread ask for the input (REQ and REP only)."""
+        if self._pipe is not None and self.options.type in _LOCK_STEP:
+            self._pipe.set_peer_direct_input(self.request_input if offered else None)
+
+    def request_input(self, mailbox: Mailbox | None) -> None:
+        """Ask that the socket's thread may read while it waits, or (None) that this thread read again. Any thread."""
+        self._send_command(self, CommandType.LEND_INPUT, mailbox)
+
+    def process_lend_input(self, mailbox: Mailbox | None) -> None:
+        """The socket asks for the input, or gives it back."""
+        if self._engine is None:
+            return
+        if mailbox is None:
+            self._engine.reclaim_input()
+        else:
+            self._engine.lend_input(mailbox)
 
     def read_activated(self, pipe: Pipe) -> None:
         """From the pipe: the socket has sent something."""

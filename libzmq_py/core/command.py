@@ -28,6 +28,7 @@ class CommandType(enum.Enum):
     BIND = "bind"  # session, inproc peer -> socket: here is your end of a pipe
     ACTIVATE_READ = "activate_read"  # pipe writer -> reader that slept: there is something to read
     ACTIVATE_WRITE = "activate_write"  # pipe reader -> writer: so many messages have been read in all
+    LEND_INPUT = "lend_input"  # socket -> session (ours): let my thread read, or take the input back
     HICCUP = "hiccup"  # pipe reader -> writer: write to this new queue from now on
     PIPE_TERM = "pipe_term"  # pipe end -> its peer: let us end
     PIPE_TERM_ACK = "pipe_term_ack"  # pipe end -> its peer: agreed

@@ -15,21 +15,32 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from libzmq_py.core.signaler import Signaler
 from libzmq_py.core.ypipe import YPipe
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Sequence
 
     from libzmq_py.core.command import Command
+
+
+class DirectInput(Protocol):
+    """A connection (an engine) that the reader of a mailbox may read in the place of the I/O thread."""
+
+    def read_direct(self) -> None:
+        """There is something to read."""
+
+    def give_back_input(self) -> None:
+        """Ask the I/O thread to read again."""
 
 
 class Mailbox:
     """`send` may be called by any thread, the rest by the reader's thread only."""
 
-    __slots__ = ("_asleep", "_cpipe", "_signaler", "_sync", "commands", "keep_armed")
+    __slots__ = ("_asleep", "_cpipe", "_signaler", "_sync", "commands", "inputs", "keep_armed")
 
     def __init__(self) -> None:
         """Open an empty mailbox.
@@ -46,6 +57,8 @@ class Mailbox:
         self.commands: deque[Command] = self._cpipe.queue
         # True once somebody outside waits on `fd`: the reader then goes back to sleep after each look.
         self.keep_armed = False
+        # Connections that the reader's thread reads itself while it waits, by descriptor; see `add_input`.
+        self.inputs: dict[int, DirectInput] = {}
 
     @property
     def fd(self) -> int:
@@ -64,7 +77,7 @@ class Mailbox:
             raise
 
     def _wake(self) -> None:
-        # The lock is for the end of the mailbox only: its reader may have processed our command and be closing.
+        # The lock is for the end of the mailbox: its reader may have processed our command and be closing.
         with self._sync:
             try:
                 self._asleep.pop()
@@ -131,10 +144,11 @@ class Mailbox:
                 remaining = int((deadline - time.monotonic()) * 1000 + 0.999)
                 if remaining <= 0:
                     return
+            ready: Sequence[tuple[int, int]] = ()
             try:
                 # A late ring of an earlier wait may end this one at once: it is taken, and the loop goes on.
                 if self.arm():
-                    self._signaler.wait(remaining)
+                    ready = self._signaler.wait(remaining)
             except BaseException:
                 if self.keep_armed:
                     self.recv_nothing()
@@ -142,6 +156,38 @@ class Mailbox:
             finally:
                 if not self.keep_armed:
                     self.disarm()
+            if self.inputs:
+                self._read_inputs(ready)
+
+    def _read_inputs(self, ready: Sequence[tuple[int, int]]) -> None:
+        for fd, _ in ready:
+            connection = self.inputs.get(fd)
+            if connection is not None:
+                connection.read_direct()
+
+    def add_input(self, fd: int, connection: DirectInput) -> bool:
+        """Have the reader read `connection` when `fd` is readable while it waits (I/O thread); False if it cannot."""
+        with self._sync:
+            if not self._signaler.watches:
+                return False
+            self.inputs[fd] = connection
+            self._signaler.watch(fd)
+        return True
+
+    def remove_input(self, fd: int) -> None:
+        """The I/O thread reads again."""
+        with self._sync:
+            del self.inputs[fd]
+            self._signaler.unwatch(fd)
+
+    def give_back_inputs(self) -> None:
+        """The reader is about to wait elsewhere, or not at all (reader)."""
+        for connection in list(self.inputs.values()):
+            connection.give_back_input()
+
+    def ring(self) -> None:
+        """End the reader's wait, if it waits, without a command."""
+        self._signaler.send()
 
     def close(self) -> None:
         """Free the descriptor; commands still queued are dropped."""

@@ -203,6 +203,10 @@ class ZmqObject:
         """There is room to write again."""
         self._unexpected("activate_write")
 
+    def process_lend_input(self, mailbox: Any) -> None:
+        """Let the thread of a mailbox read, or (None) read again."""
+        self._unexpected("lend_input")
+
     def process_hiccup(self, pipe: YPipe[Any]) -> None:
         """Write to a new queue."""
         self._unexpected("hiccup")

@@ -30,6 +30,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.object import ACTIVATE_READ, ZmqObject
 from libzmq_py.core.ypipe import YPipe
 from libzmq_py.core.ypipe_conflate import YPipeConflate
@@ -107,6 +108,7 @@ class Pipe(ZmqObject):
         "_sink",
         "_state",
         "_write_limit",
+        "direct_input",
         "direct_output",
         "disconnect_msg",
         "endpoint_pair",
@@ -144,6 +146,8 @@ class Pipe(ZmqObject):
         # Set by the session behind the other end where messages cannot come in batches (REQ, REP): empties the queue in
         # the writer's thread, in place of the sleeping reader. False: the reader must be woken after all.
         self.direct_output: Callable[[], bool] | None = None
+        # Likewise: asks that the thread that waits for the next message be allowed to read it from the connection.
+        self.direct_input: Callable[[Mailbox | None], None] | None = None
         # Properties of the connection behind this end (Socket-Type, Peer-Address ...); None for inproc.
         self.metadata: Mapping[str, str] | None = None
 
@@ -506,13 +510,13 @@ class Pipe(ZmqObject):
         self._in_active = self._out_active = False
         self._sink = None
         self._peer = None
-        self.direct_output = None
+        self.direct_output = self.direct_input = None
 
     def _set_state(self, state: State) -> None:
         self._state = state
         if state is not _ACTIVE:
             self._out_active = False
-            self.direct_output = None  # the end of a pipe is the business of its two threads
+            self.direct_output = self.direct_input = None  # the end of a pipe is the business of its two threads
             if state is not _WAITING_FOR_DELIMITER:
                 self._in_active = False
 
@@ -597,6 +601,11 @@ class Pipe(ZmqObject):
         """Let the writer at the other end empty this end's queue itself, or no longer."""
         if self._peer is not None:
             self._peer.direct_output = direct_output
+
+    def set_peer_direct_input(self, direct_input: Callable[[Mailbox | None], None] | None) -> None:
+        """Let the reader at the other end ask for the input, or no longer."""
+        if self._peer is not None:
+            self._peer.direct_input = direct_input
 
     def set_peer_metadata(self, metadata: Mapping[str, str] | None) -> None:
         """Name the properties of the connection behind this end, for the reader at the other."""

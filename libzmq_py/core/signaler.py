@@ -13,9 +13,10 @@ import functools
 import os
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
+_MAX_EVENTS: Final = 16
 _HAS_EVENTFD: Final = hasattr(os, "eventfd")
 
 
@@ -59,21 +60,38 @@ class Signaler:
         except BlockingIOError:
             pass  # the buffer is full of signals nobody took: the reader cannot miss them
 
-    def wait(self, timeout: int) -> bool:
-        """Wait up to `timeout` milliseconds (-1: for ever) for a signal and take it; True if there was one.
+    @property
+    def watches(self) -> bool:
+        """True if other descriptors can be waited for together with the bell."""
+        return self._epoll is not None
+
+    def watch(self, fd: int) -> None:
+        """Wait for this descriptor too (until it is readable no more). Any thread."""
+        if self._epoll is not None:
+            self._epoll.register(fd, select.EPOLLIN)
+
+    def unwatch(self, fd: int) -> None:
+        """Wait for the bell alone again. Any thread."""
+        if self._epoll is not None:
+            self._epoll.unregister(fd)
+
+    def wait(self, timeout: int) -> Sequence[tuple[int, int]]:
+        """Wait up to `timeout` milliseconds (-1: for ever) for a signal and take it.
+
+        Returns what rang: pairs of a descriptor, `fd` or a watched one, and its events; none after a time-out.
 
         Hot path: an edge-triggered epoll takes a signal by telling of it, so a wake-up costs one system call and not
         two. The descriptor itself stays readable until `drain`. Ctrl-C interrupts.
         """
         if self._epoll is not None:
-            return bool(self._epoll.poll(-1 if timeout < 0 else timeout / 1000, 1))
+            return self._epoll.poll(-1 if timeout < 0 else timeout / 1000, _MAX_EVENTS)
         if self._may_have_epoll:
             self._open_epoll()
             return self.wait(timeout)
         if self._wait_level(timeout):
             self.drain()
-            return True
-        return False
+            return ((self.fd, 1),)
+        return ()
 
     def _open_epoll(self) -> None:
         # With the first wait, as most mailboxes are never waited on. A descriptor may not be left: then without.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from libzmq_py.msg import Message
 
 if TYPE_CHECKING:
+    from libzmq_py.core.mailbox import Mailbox
     from libzmq_py.endpoint import EndpointUriPair
     from libzmq_py.options import Options
 
@@ -77,6 +78,12 @@ class EngineHost(Protocol):
     def set_direct_output(self, write: Callable[[], bool] | None) -> None:
         """Offer the engine's `write_direct` to the socket's thread; None takes it back."""
 
+    def offer_input(self, offered: bool) -> None:
+        """The engine would let the socket's thread read (`lend_input`), or would not."""
+
+    def request_input(self, mailbox: Mailbox | None) -> None:
+        """Have `lend_input` called, or (None) `reclaim_input`. Any thread."""
+
     def pull_msgs(self, limit: int) -> list[Message]:
         """Up to `limit` messages to send; none means that `restart_output` will be called."""
 
@@ -113,3 +120,9 @@ class Engine(Protocol):
 
     def restart_output(self) -> None:
         """The session has messages to send again."""
+
+    def lend_input(self, mailbox: Mailbox) -> None:
+        """Let the socket's thread read while it waits."""
+
+    def reclaim_input(self) -> None:
+        """Read again."""

@@ -27,6 +27,7 @@ from libzmq_py.msg import Message
 if TYPE_CHECKING:
     from libzmq_py.codecs.decoder import Decoder
     from libzmq_py.codecs.encoder import Buffer, Encoder
+    from libzmq_py.core.mailbox import Mailbox
     from libzmq_py.endpoint import EndpointUriPair
     from libzmq_py.io_threads.poller import Handle
     from libzmq_py.options import Options
@@ -50,6 +51,10 @@ HANDSHAKE_TIMER: Final = 0x40
 HEARTBEAT_IVL_TIMER: Final = 0x80
 HEARTBEAT_TIMEOUT_TIMER: Final = 0x81
 HEARTBEAT_TTL_TIMER: Final = 0x82
+LENT_TIMER: Final = 0x90
+INTERRUPTED_TIMER: Final = 0x91
+# Input that the socket's thread has not used for this long (milliseconds) is read by the I/O thread again.
+_LENT_IVL: Final = 10
 
 
 class StreamEngineBase(IOObject):
@@ -65,10 +70,11 @@ class StreamEngineBase(IOObject):
         self._decoder: Decoder | None = None
         self._encoder: Encoder | None = None
         self.peer_address = _peer_address(sock)
-        # Held by whoever sends: the I/O thread, or the socket's in `write_direct`.
-        self._out_sync = threading.RLock()
-        # Ctrl-C has broken `write_direct`.
-        self._interrupted = False
+        # Held by the I/O thread while it works; see `Poller`.
+        self._turn: threading.Lock | None = None
+        # Where the socket's thread waits for this connection, while it reads in place of the I/O thread.
+        self._lent_to: Mailbox | None = None
+        self._lent_used = False
         # Encoded, not yet sent.
         self._out: list[Buffer] = []
         # Decoded, not yet taken by the session, which is full: input is stopped while there are any.
@@ -116,6 +122,7 @@ class StreamEngineBase(IOObject):
     def plug(self, io_thread: Any, session: EngineHost) -> None:
         """Start, in the session's thread."""
         self.plug_into(io_thread)
+        self._turn = self.poller.turn
         self._session = session
         self._handle = self.add_fd(self._sock.fileno())
         self.plug_internal()
@@ -127,31 +134,27 @@ class StreamEngineBase(IOObject):
 
     def terminate(self) -> None:
         """Close the connection without telling anybody."""
-        with self._out_sync:
-            if self._session is not None:
-                self._session.set_direct_output(None)
-            if self._handle is not None:
-                for timer in self._timers:
-                    self.cancel_timer(timer)
-                self._timers.clear()
-                self.rm_fd(self._handle)
-                self._handle = None
-                self.unplug()
-            self._session = None
-            self._pull_msgs = _nothing
-            self._sock.close()
-            self._out = []
-            self._control = []
-            self._held = []
+        self._end_direct()
+        if self._handle is not None:
+            for timer in self._timers:
+                self.cancel_timer(timer)
+            self._timers.clear()
+            self.rm_fd(self._handle)
+            self._handle = None
+            self.unplug()
+        self._session = None
+        self._pull_msgs = _nothing
+        self._sock.close()
+        self._out = []
+        self._control = []
+        self._held = []
 
     def error(self, reason: ErrorReason, cause: object = "") -> None:
         """End because of `reason`; `cause` is for the log."""
         session = self._session
         if session is None:
             return
-        with self._out_sync:
-            # First of all: who hears of the end must not be able to write into it.
-            session.set_direct_output(None)
+        self._end_direct()  # first of all: who hears of the end must not be able to write into it
         events = session.socket_events
         pair = self.endpoint_uri_pair
         fd = self._sock.fileno()
@@ -255,7 +258,10 @@ class StreamEngineBase(IOObject):
         """The session is full: keep what it did not take, and read no more until it asks."""
         self._held = msgs
         self._input_stopped = True
-        if self._handle is not None:
+        if self._lent_to is not None:
+            self._take_input()
+            self._session.offer_input(True)
+        elif self._handle is not None:
             self.reset_pollin(self._handle)
 
     def _protocol_error(self, cause: object) -> None:
@@ -295,44 +301,11 @@ class StreamEngineBase(IOObject):
 
     def restart_output(self) -> None:
         """The session has messages again: send at once, as the kernel most likely takes them."""
-        if self._interrupted:
-            self.error(ErrorReason.CONNECTION_ERROR, "interrupted in the middle of a send")
-            return
         if self._output_stopped and self._handle is not None:
             self._output_stopped = False
             self.out_event()
 
-    def write_direct(self) -> bool:
-        """Send what the session has, in the socket's thread; False leaves the rest to the I/O thread.
-
-        Only while the output is stopped: then the I/O thread touches nothing of it, but for frames of its own, which it
-        sends under the same lock.
-        """
-        if not self._out_sync.acquire(blocking=False):
-            return False
-        try:
-            if not self._output_stopped or self._out or self._control or self._handle is None:
-                return False
-            msgs = self._pull_msgs(self._pull_limit)
-            while msgs:
-                self._encode(msgs)
-                if not self._write():
-                    return False
-                msgs = self._pull_msgs(self._pull_limit)
-            return True
-        except BaseException:
-            # Ctrl-C: nobody knows how many of these bytes have left, so the connection cannot go on.
-            self._interrupted = True
-            raise
-        finally:
-            self._out_sync.release()
-
     def out_event(self) -> None:
-        """Send what there is."""
-        with self._out_sync:
-            self._send_batches()
-
-    def _send_batches(self) -> None:
         """Send batches until there is nothing more or the kernel's buffer is full.
 
         Hot path.
@@ -353,6 +326,108 @@ class StreamEngineBase(IOObject):
                 break
         if self._handle is not None:
             self.set_pollout(self._handle)
+
+    # -- in the socket's own thread ---------------------------------------------------------------------------------
+    #
+    # A request or a reply comes alone, so its time is the time of its wake-ups. Two of them are spared: the socket's
+    # thread takes the I/O thread's turn and sends at once, and while it waits for the answer it waits for the
+    # connection itself. Whatever else happens to the connection is still the I/O thread's business.
+
+    def write_direct(self) -> bool:
+        """Send what the session has, in the socket's thread; False leaves the rest to the I/O thread.
+
+        Only while the output is stopped, so that nothing overtakes what waits.
+        """
+        turn = self._turn
+        if turn is None or not turn.acquire(blocking=False):
+            return False
+        try:
+            if not self._output_stopped or self._out or self._control or self._handle is None:
+                return False
+            msgs = self._pull_msgs(self._pull_limit)
+            while msgs:
+                self._encode(msgs)
+                if not self._write():
+                    return False
+                msgs = self._pull_msgs(self._pull_limit)
+            return True
+        except BaseException:
+            # Ctrl-C: nobody knows how many of these bytes have left, so the connection cannot go on.
+            self._interrupted()
+            raise
+        finally:
+            turn.release()
+
+    def lend_input(self, mailbox: Mailbox) -> None:
+        """Let the socket's thread read, while it waits for the next message (I/O thread)."""
+        handle = self._handle
+        if handle is None or self._lent_to is not None or self._input_stopped:
+            return
+        self.reset_pollin(handle)
+        if not mailbox.add_input(handle.fd, self):
+            self.set_pollin(handle)
+            return
+        self._lent_to = mailbox
+        self._lent_used = True
+        self._session.offer_input(False)
+        self.add_timer(_LENT_IVL, LENT_TIMER)
+
+    def reclaim_input(self) -> None:
+        """Read in the I/O thread again."""
+        if self._lent_to is not None and self._handle is not None:
+            self._take_input()
+            self.set_pollin(self._handle)
+            self._session.offer_input(True)
+
+    def _take_input(self) -> None:
+        if self._lent_to is not None and self._handle is not None:
+            self._lent_to.remove_input(self._handle.fd)
+            self._lent_to = None
+            self.cancel_timer(LENT_TIMER)
+
+    def _end_direct(self) -> None:
+        """The socket's thread neither reads nor writes any more."""
+        self._take_input()
+        if self._session is not None:
+            self._session.set_direct_output(None)
+            self._session.offer_input(False)
+
+    def give_back_input(self) -> None:
+        """The socket's thread will not read for a while."""
+        session = self._session
+        if session is not None:
+            session.request_input(None)
+
+    def read_direct(self) -> None:
+        """`in_event` in the socket's thread. Hot path of a lone message."""
+        assert self._turn is not None
+        with self._turn:
+            handle = self._handle
+            if self._lent_to is None or handle is None:
+                return  # taken back meanwhile
+            self._lent_used = True
+            try:
+                self.in_event()
+            except Exception:  # noqa: BLE001
+                self.poller.failed(handle)
+            except BaseException:
+                # Ctrl-C: nobody knows which of these bytes have become messages.
+                self._interrupted()
+                raise
+
+    def _interrupted(self) -> None:
+        if self._handle is not None:
+            self.add_timer(0, INTERRUPTED_TIMER)
+
+    def timer_event(self, id_: int) -> None:
+        """A look at what the socket's thread does with the connection (I/O thread)."""
+        if id_ == INTERRUPTED_TIMER:
+            self.error(ErrorReason.CONNECTION_ERROR, "interrupted in the middle of a message")
+        elif self._lent_used:
+            self._lent_used = False
+            self.add_timer(_LENT_IVL, LENT_TIMER)
+        else:
+            self.reclaim_input()
 
     def _encode(self, msgs: list[Message]) -> None:
         """Make the bytes of a batch: joined when frames are small, for the kernel to gather when they are large."""

@@ -37,6 +37,8 @@ from libzmq_py.engines.stream_engine_base import (
     HEARTBEAT_IVL_TIMER,
     HEARTBEAT_TIMEOUT_TIMER,
     HEARTBEAT_TTL_TIMER,
+    INTERRUPTED_TIMER,
+    LENT_TIMER,
     StreamEngineBase,
 )
 from libzmq_py.mechanisms import MECHANISMS, NAMES
@@ -307,6 +309,7 @@ class ZmtpEngine(StreamEngineBase):
         self.out_event()
         if self.plugged:
             session.set_direct_output(self.write_direct)
+            session.offer_input(True)
 
     def _make_metadata(self, mechanism: Mechanism) -> Metadata:
         own: list[tuple[str, bytes]] = []
@@ -378,6 +381,9 @@ class ZmtpEngine(StreamEngineBase):
 
     def timer_event(self, id_: int) -> None:
         """The peer is too slow, or it is time to ask whether it lives."""
+        if id_ in (LENT_TIMER, INTERRUPTED_TIMER):
+            super().timer_event(id_)
+            return
         self._timers.discard(id_)
         if id_ == HEARTBEAT_IVL_TIMER:
             self._send_ping()

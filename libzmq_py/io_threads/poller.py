@@ -5,7 +5,8 @@ Mirrors: src/poller_base.cpp, src/epoll.cpp, src/poller.hpp, src/i_poll_events.h
 Departs: `selectors` picks epoll, kqueue or whatever the system has.  A descriptor whose events are all off is not
 registered with it, so a hang-up shows when interest returns.  The mailbox is armed just before each wait and disarmed
 after, so commands sent to a busy thread cost no system call.  A handler that raises is logged and loses its own
-descriptor; the thread goes on.
+descriptor; the thread goes on.  The thread holds a lock, its *turn*, except while it waits: whoever takes the turn acts
+in its place for as long (see `StreamEngineBase.write_direct`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import itertools
 import logging
 import select
 import selectors
+import threading
 from typing import Final, Protocol
 
 from libzmq_py.clock import now_ms
@@ -48,6 +50,9 @@ class WaitGuard(Protocol):
 
     def disarm(self) -> None:
         """Awake again."""
+
+    def ring(self) -> None:
+        """End a wait."""
 
     @property
     def fd(self) -> int:
@@ -130,8 +135,9 @@ if hasattr(selectors, "EpollSelector"):
             ready = []
             # Positional arguments, and no list of keys in between.
             for fd, event in self._selector.poll(-1 if timeout is None else timeout, _MAX_EVENTS):  # type: ignore[attr-defined]
-                if fd in fd_to_key:
-                    handle = fd_to_key[fd].data
+                key = fd_to_key.get(fd)  # another thread, in its turn, may take it out any moment
+                if key is not None:
+                    handle = key.data
                     mask = (_READ if event & _EPOLLIN else 0) | (_WRITE if event & _EPOLLOUT else 0)
                     if event & ~(_EPOLLIN | _EPOLLOUT):
                         # An error or a hang-up is found by who reads, or, where nobody does, by who writes.
@@ -141,7 +147,7 @@ if hasattr(selectors, "EpollSelector"):
 
 
 class Poller:
-    """Everything but `load` belongs to the thread that runs `loop`."""
+    """Everything but `load` belongs to the thread that runs `loop`, or to who holds `turn`."""
 
     def __init__(self) -> None:
         """Open the selector.
@@ -156,6 +162,9 @@ class Poller:
         self._stopping = False
         self._guard: WaitGuard | None = None
         self._guard_sink: PollEvents | None = None
+        # Held by the thread while it works. Others take it without waiting, or while it sleeps for certain.
+        self.turn = threading.Lock()
+        self._thread = 0
         # Number of descriptors; read by any thread to choose the least loaded I/O thread.
         self.load = 0
 
@@ -222,6 +231,8 @@ class Poller:
     def add_timer(self, timeout: int, sink: PollEvents, id_: int) -> None:
         """Call `sink.timer_event(id_)` once, `timeout` milliseconds from now."""
         heapq.heappush(self._timers, (now_ms() + timeout, next(self._timer_seq), sink, id_))
+        if self._guard is not None and self._thread not in (0, threading.get_ident()):
+            self._guard.ring()  # somebody else's turn: the thread sleeps, and for too long perhaps
 
     def cancel_timer(self, sink: PollEvents, id_: int) -> None:
         """Forget the first timer of that sink and id; nothing happens if there is none."""
@@ -278,23 +289,29 @@ class Poller:
 
     def loop(self) -> None:
         """Run until `stop`, then free the selector."""
-        try:
-            while True:
-                timeout = self._execute_timers() if self._timers else None
-                if self._stopping:
-                    break
-                self._dispatch(self._wait(timeout))
-        finally:
-            self._selector.close()
+        self._thread = threading.get_ident()
+        with self.turn:
+            try:
+                while True:
+                    timeout = self._execute_timers() if self._timers else None
+                    if self._stopping:
+                        break
+                    self._dispatch(self._wait(timeout))
+            finally:
+                self._selector.close()
 
     def _wait(self, timeout: float | None) -> list[tuple[Handle, int]]:
-        """Wait for events, the mailbox armed; commands that are there already come first."""
+        """Wait for events, the mailbox armed; commands that are there already come first. Hot path."""
         guard = self._guard
         if guard is None:
             return self._selector.wait(timeout)
         if guard.arm():
-            ready = self._selector.wait(timeout)
-            guard.disarm()
+            self.turn.release()
+            try:
+                ready = self._selector.wait(timeout)
+            finally:
+                guard.disarm()
+                self.turn.acquire()
             return ready
         guard.disarm()
         self._call_guard()
@@ -308,7 +325,7 @@ class Poller:
                 if mask & _READ and not handle.retired:
                     handle.sink.in_event()
             except Exception:  # noqa: BLE001
-                self._failed(handle)
+                self.failed(handle)
 
     def _call_guard(self) -> None:
         if self._guard_sink is not None:
@@ -317,7 +334,8 @@ class Poller:
             except Exception:  # noqa: BLE001
                 _LOG.exception("a command failed")
 
-    def _failed(self, handle: Handle) -> None:
+    def failed(self, handle: Handle) -> None:
+        """The handler of a descriptor has raised what it must not."""
         # 'Cannot happen', so the cause is a defect here. The thread serves other connections and must live on; this
         # descriptor would otherwise fire again for ever.
         _LOG.exception("event handler of %r failed", handle.sink)

@@ -52,6 +52,11 @@ _DONTWAIT: Final = 1
 _SNDMORE: Final = 2
 _POLLIN: Final = 1
 _POLLOUT: Final = 2
+# Seconds of a wait that count as short, and how many of those in a row make a conversation; how many connections a
+# socket's thread may read itself.
+_SOON: Final = 0.005
+_SOON_ENOUGH: Final = 4
+_MAX_INPUTS: Final = 15
 # Stands in for the mailbox's deque once the context ends: always true, so every call takes the path that checks.
 _ALWAYS: Final = deque([None])
 
@@ -88,6 +93,8 @@ class SocketBase(Own):
         # Frames of the current message that recv has not given yet.
         self._rcv_parts: deque[Frame] = deque()
         self._fq: FQ | None = None
+        # Messages in a row that were not waited for long; see `_came_soon`.
+        self._soon = 0
         self._monitor = Monitor()
         self._reaper_poller: Poller | None = None
         self._reaper_handle: Handle | None = None
@@ -305,15 +312,32 @@ class SocketBase(Own):
     def _recv_wait(self, flags: int) -> Message:
         timeout = self.options.rcvtimeo
         if flags & _DONTWAIT or timeout == 0:
+            if self.mailbox.inputs:
+                self.mailbox.give_back_inputs()
             raise Again
-        deadline = time.monotonic() + timeout / 1000 if timeout > 0 else 0.0
+        start = time.monotonic()
+        deadline = start + timeout / 1000
         while True:
             self.process_commands(timeout)
             msg = self.xrecv()
             if msg is not None:
+                pipe = self._fq.last_in if self._fq is not None else None
+                if pipe is not None and pipe.direct_input is not None:
+                    self._came_soon(pipe, time.monotonic() - start)
                 return msg
             if timeout > 0:
                 timeout = _remaining_ms(deadline)
+
+    def _came_soon(self, pipe: Pipe, waited: float) -> None:
+        """A lone message was waited for: when that goes on like this, this thread had better read it itself."""
+        if waited > _SOON:
+            self._soon = 0
+            return
+        self._soon += 1
+        if self._soon >= _SOON_ENOUGH and len(self.mailbox.inputs) < _MAX_INPUTS and pipe.direct_input is not None:
+            self._soon = 0
+            pipe.direct_input(self.mailbox)
+
 
     @property
     def rcvmore(self) -> bool:
@@ -343,6 +367,8 @@ class SocketBase(Own):
 
     def events(self) -> int:
         """POLLIN and POLLOUT as they stand, commands processed first (ZMQ_EVENTS)."""
+        if self.mailbox.inputs:
+            self.mailbox.give_back_inputs()
         self.process_commands(0)
         return (_POLLOUT if self.has_out() else 0) | (_POLLIN if self.has_in() else 0)
 

@@ -57,6 +57,8 @@ class FakeSession:
         self.zap_enabled = False
         self.zap_required = False
         self.direct_output: Any = None
+        self.input_offered = False
+        self.input_requests: list[Any] = []
 
     @property
     def socket_events(self) -> Any:
@@ -78,6 +80,12 @@ class FakeSession:
 
     def set_direct_output(self, write: Any) -> None:
         self.direct_output = write
+
+    def offer_input(self, offered: bool) -> None:
+        self.input_offered = offered
+
+    def request_input(self, mailbox: Any) -> None:
+        self.input_requests.append(mailbox)
 
     def pull_msgs(self, limit: int) -> list[Any]:
         self.limits.append(limit)
