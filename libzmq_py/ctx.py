@@ -328,7 +328,7 @@ class Ctx:
         self._connect_parked()
         if started and self.reaper is not None:
             # For `done`, which stays in the mailbox, as this call may be interrupted anywhere and repeated.
-            self._term_mailbox.wait()
+            self._term_mailbox.wait(-1)
             for io_thread in self._io_threads:
                 io_thread.stop()
             for io_thread in self._io_threads:

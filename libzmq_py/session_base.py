@@ -148,8 +148,8 @@ class SessionBase(Own, IOObject):
             return
         if mailbox is None:
             self._engine.reclaim_input()
-        else:
-            self._engine.lend_input(mailbox)
+        elif self._pipe is not None and self._pipe.peer is not None:
+            self._engine.lend_input(mailbox, self._pipe.peer)
 
     def read_activated(self, pipe: Pipe) -> None:
         """From the pipe: the socket has sent something."""

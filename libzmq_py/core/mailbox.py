@@ -37,6 +37,13 @@ class DirectInput(Protocol):
         """Ask the I/O thread to read again."""
 
 
+class Wakeable(Protocol):
+    """The reading end of a pipe."""
+
+    def wake_up(self) -> None:
+        """There may be something to read."""
+
+
 class Mailbox:
     """`send` may be called by any thread, the rest by the reader's thread only."""
 
@@ -58,7 +65,7 @@ class Mailbox:
         # True once somebody outside waits on `fd`: the reader then goes back to sleep after each look.
         self.keep_armed = False
         # Connections that the reader's thread reads itself while it waits, by descriptor; see `add_input`.
-        self.inputs: dict[int, DirectInput] = {}
+        self.inputs: dict[int, tuple[DirectInput, Wakeable]] = {}
 
     @property
     def fd(self) -> int:
@@ -122,22 +129,23 @@ class Mailbox:
         if self.commands:
             return self.commands.popleft()
         if timeout != 0:
-            self._wait(timeout)
+            self.wait(timeout)
         if not self.commands and (not self.keep_armed or self.rearm()):
             return None
         return self.commands.popleft() if self.commands else None
-
-    def wait(self) -> None:
-        """Wait until there is a command, without taking it."""
-        self._wait(-1)
 
     def recv_nothing(self) -> None:
         """Go back to sleep if nothing waits (of a watched mailbox); otherwise ring, so that the watcher looks."""
         if not self.rearm():
             self._wake()
 
-    def _wait(self, timeout: int) -> None:
+    def wait(self, timeout: int) -> None:
+        """Wait up to `timeout` milliseconds (-1: for ever) until there is a command, or an input was read.
+
+        Hot path: a lone message is mostly the way into and out of this wait, so `arm` and `disarm` are written out.
+        """
         deadline = time.monotonic() + timeout / 1000 if timeout > 0 else 0.0
+        asleep = self._asleep
         while not self.commands:
             remaining = timeout
             if timeout > 0:
@@ -147,30 +155,40 @@ class Mailbox:
             ready: Sequence[tuple[int, int]] = ()
             try:
                 # A late ring of an earlier wait may end this one at once: it is taken, and the loop goes on.
-                if self.arm():
+                if not asleep:
+                    asleep.append(True)
+                if not self.commands:
                     ready = self._signaler.wait(remaining)
             except BaseException:
                 if self.keep_armed:
                     self.recv_nothing()
                 raise
             finally:
-                if not self.keep_armed:
+                if asleep and not self.keep_armed:
                     self.disarm()
-            if self.inputs:
-                self._read_inputs(ready)
+            if self.inputs and self._read_inputs(ready):
+                return
 
-    def _read_inputs(self, ready: Sequence[tuple[int, int]]) -> None:
+    def _read_inputs(self, ready: Sequence[tuple[int, int]]) -> bool:
+        done = False
         for fd, _ in ready:
-            connection = self.inputs.get(fd)
-            if connection is not None:
+            if fd in self.inputs:
+                connection, pipe = self.inputs[fd]
+                # Its messages come from this very thread, so nobody need wake it.
+                pipe.wake_up()
                 connection.read_direct()
+                done = True
+        return done
 
-    def add_input(self, fd: int, connection: DirectInput) -> bool:
-        """Have the reader read `connection` when `fd` is readable while it waits (I/O thread); False if it cannot."""
+    def add_input(self, fd: int, connection: DirectInput, pipe: Wakeable) -> bool:
+        """Have the reader read `connection`, which fills `pipe`, when `fd` is readable while it waits (I/O thread).
+
+        False if it cannot.
+        """
         with self._sync:
             if not self._signaler.watches:
                 return False
-            self.inputs[fd] = connection
+            self.inputs[fd] = connection, pipe
             self._signaler.watch(fd)
         return True
 
@@ -182,7 +200,7 @@ class Mailbox:
 
     def give_back_inputs(self) -> None:
         """The reader is about to wait elsewhere, or not at all (reader)."""
-        for connection in list(self.inputs.values()):
+        for connection, _ in list(self.inputs.values()):
             connection.give_back_input()
 
     def ring(self) -> None:

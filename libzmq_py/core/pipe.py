@@ -147,7 +147,7 @@ class Pipe(ZmqObject):
         # the writer's thread, in place of the sleeping reader. False: the reader must be woken after all.
         self.direct_output: Callable[[], bool] | None = None
         # Likewise: asks that the thread that waits for the next message be allowed to read it from the connection.
-        self.direct_input: Callable[[Mailbox | None], None] | None = None
+        self.direct_input: Callable[[Mailbox], None] | None = None
         # Properties of the connection behind this end (Socket-Type, Peer-Address ...); None for inproc.
         self.metadata: Mapping[str, str] | None = None
 
@@ -275,6 +275,15 @@ class Pipe(ZmqObject):
             return True
         self._in_active = False
         return False
+
+    def wake_up(self) -> None:
+        """The reader's own thread is about to write: nobody need wake it, and if nothing comes it sleeps again."""
+        if self._in_asleep:
+            try:
+                self._in_asleep.pop()
+            except IndexError:
+                pass  # the writer took it: an activate_read comes that finds us awake
+        self.process_activate_read()
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
@@ -602,10 +611,15 @@ class Pipe(ZmqObject):
         if self._peer is not None:
             self._peer.direct_output = direct_output
 
-    def set_peer_direct_input(self, direct_input: Callable[[Mailbox | None], None] | None) -> None:
+    def set_peer_direct_input(self, direct_input: Callable[[Mailbox], None] | None) -> None:
         """Let the reader at the other end ask for the input, or no longer."""
         if self._peer is not None:
             self._peer.direct_input = direct_input
+
+    @property
+    def peer(self) -> Pipe | None:
+        """The other end; None once it is gone."""
+        return self._peer
 
     def set_peer_metadata(self, metadata: Mapping[str, str] | None) -> None:
         """Name the properties of the connection behind this end, for the reader at the other."""

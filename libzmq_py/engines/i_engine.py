@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from libzmq_py.msg import Message
 
 if TYPE_CHECKING:
-    from libzmq_py.core.mailbox import Mailbox
+    from libzmq_py.core.mailbox import Mailbox, Wakeable
     from libzmq_py.endpoint import EndpointUriPair
     from libzmq_py.options import Options
 
@@ -121,8 +121,8 @@ class Engine(Protocol):
     def restart_output(self) -> None:
         """The session has messages to send again."""
 
-    def lend_input(self, mailbox: Mailbox) -> None:
-        """Let the socket's thread read while it waits."""
+    def lend_input(self, mailbox: Mailbox, pipe: Wakeable) -> None:
+        """Let the thread of `mailbox` read, into `pipe`, while it waits."""
 
     def reclaim_input(self) -> None:
         """Read again."""

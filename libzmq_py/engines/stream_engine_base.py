@@ -27,7 +27,7 @@ from libzmq_py.msg import Message
 if TYPE_CHECKING:
     from libzmq_py.codecs.decoder import Decoder
     from libzmq_py.codecs.encoder import Buffer, Encoder
-    from libzmq_py.core.mailbox import Mailbox
+    from libzmq_py.core.mailbox import Mailbox, Wakeable
     from libzmq_py.endpoint import EndpointUriPair
     from libzmq_py.io_threads.poller import Handle
     from libzmq_py.options import Options
@@ -358,13 +358,13 @@ class StreamEngineBase(IOObject):
         finally:
             turn.release()
 
-    def lend_input(self, mailbox: Mailbox) -> None:
+    def lend_input(self, mailbox: Mailbox, pipe: Wakeable) -> None:
         """Let the socket's thread read, while it waits for the next message (I/O thread)."""
         handle = self._handle
         if handle is None or self._lent_to is not None or self._input_stopped:
             return
         self.reset_pollin(handle)
-        if not mailbox.add_input(handle.fd, self):
+        if not mailbox.add_input(handle.fd, self, pipe):
             self.set_pollin(handle)
             return
         self._lent_to = mailbox

@@ -26,6 +26,7 @@ from libzmq_py import transports
 from libzmq_py.constants import Errno, SocketOption
 from libzmq_py.core.array import Array
 from libzmq_py.core.mailbox import Mailbox
+from libzmq_py.core.object import ACTIVATE_READ
 from libzmq_py.core.own import Own
 from libzmq_py.core.pipe import Pipe, pipepair
 from libzmq_py.endpoint import (
@@ -98,6 +99,8 @@ class SocketBase(Own):
         self._monitor = Monitor()
         self._reaper_poller: Poller | None = None
         self._reaper_handle: Handle | None = None
+        # Hot path: a wake-up passes no frame that only passes it on.
+        self.read_activated = self.xread_activated  # type: ignore[method-assign]
         self.thread_safe = False
         # connect() to an endpoint already connected does nothing (DEALER, SUB, PUB, REQ).
         self._single_connect = False
@@ -173,10 +176,16 @@ class SocketBase(Own):
             ContextTerminated: the context has ended.
         """
         mailbox = self.mailbox
-        command = mailbox.recv(timeout)
-        while command is not None:
-            command[0].process_command(command)
-            command = mailbox.recv(0)
+        commands = mailbox.commands
+        if timeout and not commands:
+            mailbox.wait(timeout)
+        while commands or (mailbox.keep_armed and not mailbox.rearm()):
+            while commands:
+                command = commands.popleft()
+                if command[1] is ACTIVATE_READ:  # Hot path: the frequent one
+                    command[0].process_activate_read()
+                else:
+                    command[0].process_command(command)
         if self._ctx_terminated:
             raise zmq_error(Errno.ETERM)
 

@@ -207,7 +207,7 @@ class FakeMailbox:
         self.able = able
         self.inputs: dict[int, Any] = {}
 
-    def add_input(self, fd: int, connection: Any) -> bool:
+    def add_input(self, fd: int, connection: Any, pipe: Any) -> bool:
         if self.able:
             self.inputs[fd] = connection
         return self.able
@@ -231,7 +231,7 @@ def rig() -> Iterator[Rig]:
 
 def lend(rig: Rig) -> FakeMailbox:
     mailbox = FakeMailbox()
-    rig.engine.lend_input(mailbox)
+    rig.engine.lend_input(mailbox, None)
     assert list(mailbox.inputs.values()) == [rig.engine]
     assert not rig.events & 1 and not rig.session.input_offered
     return mailbox
@@ -257,7 +257,7 @@ def test_reclaimed_input_is_not_read_by_a_late_borrower(rig: Rig) -> None:
 
 
 def test_a_mailbox_that_cannot_watch_is_lent_nothing(rig: Rig) -> None:
-    rig.engine.lend_input(FakeMailbox(able=False))
+    rig.engine.lend_input(FakeMailbox(able=False), None)
     assert rig.events & 1
 
 
@@ -298,7 +298,7 @@ def test_nothing_is_lent_while_input_is_stopped(rig: Rig) -> None:
     rig.session.room = 0
     rig.send(b"\1\0\0\1a")
     mailbox = FakeMailbox()
-    rig.engine.lend_input(mailbox)
+    rig.engine.lend_input(mailbox, None)
     assert not mailbox.inputs
 
 

@@ -42,7 +42,8 @@ class ReqSession(SessionBase):
             if not _is_reply(msg):
                 super().push_msgs(msgs[:index])
                 raise ProtocolError("reply without its envelope")
-        return super().push_msgs(msgs)
+        pipe = self._pipe
+        return 0 if pipe is None else pipe.send_batch(msgs)
 
 
 def _is_reply(msg: Message) -> bool:
