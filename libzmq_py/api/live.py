@@ -55,6 +55,8 @@ class DeadSocket:
     __slots__ = ("_errno", "_text")
 
     closed: Final = True
+    in_run: Final = None
+    out_run: Final = None
 
     def __init__(self, errno: int, text: str | None = None) -> None:
         self._errno = errno

@@ -614,6 +614,13 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         zmq_msg_send.
         """
         if type(data) is bytes and copy and routing_id is None and group is None:
+            run = self._core.out_run
+            if run is not None and not flags and not run.commands:
+                for _ in run.room:
+                    run.put(data)
+                    if run.asleep:
+                        run.flush()
+                    return None
             return self._core_send(data, flags)  # type: ignore[func-returns-value]
         item, tracker = self._outgoing(data, copy, track, routing_id, group)
         self._core_send(item, flags)
@@ -783,6 +790,15 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         zmq_msg_recv.
         """
         if copy:
+            run = self._core.in_run
+            if run is not None:
+                try:
+                    data = run.take()
+                    if type(data) is bytes:
+                        return data
+                    run.put_back(data)
+                except StopIteration:
+                    pass
             data = self._core_recv(flags)
             return data if type(data) is bytes else frame_bytes(data)
         item = self._core_recv(flags)

@@ -216,7 +216,7 @@ class Pipe(ZmqObject):
         if msg.flags & CREDENTIAL:
             return self.read()
         if not msg.flags & ROUTING_ID:
-            self._count_read(1)
+            self.count_read(1)
         return msg
 
     def read_batch(self, limit: int) -> list[Message]:
@@ -250,7 +250,8 @@ class Pipe(ZmqObject):
             self._send_credit()
         return batch
 
-    def _count_read(self, count: int) -> None:
+    def count_read(self, count: int) -> None:
+        """So many messages were taken from the queue."""
         self._msgs_read += count
         if self._msgs_read >= self._credit_at:
             self._send_credit()
@@ -295,6 +296,10 @@ class Pipe(ZmqObject):
             self._out_active = False
             return False
         return True
+
+    def count_written(self, count: int) -> None:
+        """So many messages were put into the queue, for which there was room."""
+        self._msgs_written += count
 
     def check_hwm(self) -> bool:
         """True if there is room, without the side effect of `check_write`."""

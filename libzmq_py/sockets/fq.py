@@ -75,6 +75,11 @@ class FQ:
             self._deactivate()
         return None
 
+    @property
+    def only_pipe(self) -> Pipe | None:
+        """The pipe that the next messages come from; None if several take turns."""
+        return self._items[0] if self._active == 1 else None
+
     def has_queued(self) -> bool:
         """True if some pipe holds something; nobody goes to sleep over it."""
         for pipe in self._items:

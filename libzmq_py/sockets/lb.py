@@ -115,6 +115,11 @@ class LB:
         return True
 
     @property
+    def only_pipe(self) -> Pipe | None:
+        """The pipe that the next messages go to; None if several take turns, or in the middle of a message."""
+        return self._items[0] if self._active == 1 and not self._more else None
+
+    @property
     def in_message(self) -> bool:
         """True between the frames of a message."""
         return self._more

@@ -29,6 +29,7 @@ from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.object import ACTIVATE_READ
 from libzmq_py.core.own import Own
 from libzmq_py.core.pipe import Pipe, pipepair
+from libzmq_py.core.run import InRun, OutRun, grant_in, grant_out
 from libzmq_py.endpoint import (
     EndpointUriPair,
     make_unconnected_bind_endpoint_pair,
@@ -39,7 +40,7 @@ from libzmq_py.msg import Frame, Message
 from libzmq_py.options import Options, get_effective_conflate_option, refused_option
 from libzmq_py.session_base import SessionBase
 from libzmq_py.sockets.fq import FQ
-from libzmq_py.sockets.lb import LostPipe
+from libzmq_py.sockets.lb import LB, LostPipe
 from libzmq_py.sockets.monitor import Monitor
 from libzmq_py.transports.inproc import InprocEndpoint, PendingConnection, send_hello_msg, send_routing_id
 
@@ -58,6 +59,10 @@ _POLLOUT: Final = 2
 _SOON: Final = 0.005
 _SOON_ENOUGH: Final = 4
 _MAX_INPUTS: Final = 15
+# So many plain calls in a row, and the next ones are granted as a run.
+_ROW: Final = 4
+# Nobody used the run (a proxy, say, which does not go through the face): so many more calls first.
+_NOT_SO_SOON: Final = -1000
 # Stands in for the mailbox's deque once the context ends: always true, so every call takes the path that checks.
 _ALWAYS: Final = deque([None])
 
@@ -94,6 +99,13 @@ class SocketBase(Own):
         # Frames of the current message that recv has not given yet.
         self._rcv_parts: deque[Frame] = deque()
         self._fq: FQ | None = None
+        # Where receiving, or sending, is this and nothing else: it may be passed by, in runs. See `core/run.py`.
+        self._straight_fq: FQ | None = None
+        self._straight_lb: LB | None = None
+        self.in_run: InRun | None = None
+        self.out_run: OutRun | None = None
+        # Calls in a row that a run could have spared.
+        self._in_row = self._out_row = 0
         # Messages in a row that were not waited for long; see `_came_soon`.
         self._soon = 0
         self._monitor = Monitor()
@@ -175,6 +187,8 @@ class SocketBase(Own):
         Raises:
             ContextTerminated: the context has ended.
         """
+        if self.in_run is not None or self.out_run is not None:
+            self._settle_runs()
         mailbox = self.mailbox
         commands = mailbox.commands
         if timeout and not commands:
@@ -217,6 +231,29 @@ class SocketBase(Own):
         """Both counts of a pipe are known."""
         self._monitor.event(endpoint_pair, 0x10000, outbound, inbound)
 
+    # -- runs -------------------------------------------------------------------------------------------------------
+
+    def _settle_runs(self) -> None:
+        """End what runs there are, before anything else is done with the pipes."""
+        if self.in_run is not None:
+            if not self.in_run.settle():
+                self._in_row = _NOT_SO_SOON
+            self.in_run = None
+        if self.out_run is not None:
+            if not self.out_run.settle():
+                self._out_row = _NOT_SO_SOON
+            self.out_run = None
+
+    def _received_straight(self, fq: FQ) -> None:
+        self._in_row += 1
+        if self._in_row >= _ROW and fq.only_pipe is not None:
+            self.in_run = grant_in(fq.only_pipe)
+
+    def _sent_straight(self, lb: LB) -> None:
+        self._out_row += 1
+        if self._out_row >= _ROW and lb.only_pipe is not None:
+            self.out_run = grant_out(lb.only_pipe, self._commands)
+
     # -- send and recv ----------------------------------------------------------------------------------------------
 
     def send(self, msg: Frame, flags: int = 0) -> None:
@@ -232,6 +269,8 @@ class SocketBase(Own):
             ZMQError: EAGAIN, it could not be sent within SNDTIMEO or at once; ETERM; by type EFSM, ENOTSUP,
                 EHOSTUNREACH.
         """
+        if self.out_run is not None:
+            self._settle_runs()
         if self._commands:
             self.process_commands(0)
         try:
@@ -239,6 +278,8 @@ class SocketBase(Own):
                 if self.xsend(msg, bool(flags & _SNDMORE)):
                     return
             elif self.xsend(msg):
+                if self._straight_lb is not None:
+                    self._sent_straight(self._straight_lb)
                 return
         except LostPipe:
             self._message_lost(flags)
@@ -254,6 +295,8 @@ class SocketBase(Own):
                 self.send(frame, flags | _SNDMORE)
             self.send(frames[-1], flags)
         else:
+            if self.out_run is not None:
+                self._settle_runs()
             if self._commands:
                 self.process_commands(0)
             if not self.xsend(frames):
@@ -293,6 +336,8 @@ class SocketBase(Own):
         Raises:
             ZMQError: EAGAIN, nothing came within RCVTIMEO or at once (DONTWAIT); ETERM; EFSM, ENOTSUP by type.
         """
+        if self.in_run is not None:
+            self._settle_runs()
         if self._commands:
             self.process_commands(0)
         if self._rcv_parts:
@@ -303,10 +348,14 @@ class SocketBase(Own):
         if type(msg) is tuple:
             self._rcv_parts.extend(msg)
             return self._rcv_parts.popleft()
+        if self._straight_fq is not None:
+            self._received_straight(self._straight_fq)
         return msg  # type: ignore[return-value]
 
     def recv_multipart(self, flags: int = 0) -> list[Frame]:
         """The next whole message, or the rest of the current one. Raises as `recv`."""
+        if self.in_run is not None:
+            self._settle_runs()
         if self._commands:
             self.process_commands(0)
         if self._rcv_parts:
@@ -378,6 +427,7 @@ class SocketBase(Own):
         """POLLIN and POLLOUT as they stand, commands processed first (ZMQ_EVENTS)."""
         if self.mailbox.inputs:
             self.mailbox.give_back_inputs()
+        self._in_row = self._out_row = 0  # who asks each time makes no runs
         self.process_commands(0)
         return (_POLLOUT if self.has_out() else 0) | (_POLLIN if self.has_in() else 0)
 
@@ -431,6 +481,7 @@ class SocketBase(Own):
         return self.options.getsockopt(option)
 
     def _check_terminated(self) -> None:
+        self._settle_runs()
         if self._ctx_terminated:
             raise zmq_error(Errno.ETERM)
 
@@ -674,6 +725,7 @@ class SocketBase(Own):
     def close(self) -> None:
         """Hand the socket to the reaper (zmq_close). Returns at once; the socket must not be used any more."""
         self._closed = True
+        self._settle_runs()
         self.send_reap(self)
 
     def start_reaping(self, poller: Poller) -> None:

@@ -22,6 +22,7 @@ class Pull(SocketBase):
         self._fq: FQ = FQ()
         # Hot path: receiving is fair queueing and nothing else, so there is no call in between.
         self.xrecv = self._fq.recv  # type: ignore[method-assign]
+        self._straight_fq = self._fq
 
     def xattach_pipe(self, pipe: Pipe, subscribe_to_all: bool, locally_initiated: bool) -> None:
         """A new peer."""

@@ -128,8 +128,10 @@ class XSub(SocketBase):
         options = self.options
         open_ = not options.filter or (self._subscriptions.matches_all and not options.invert_matching)
         self.__dict__.pop("xrecv", None)
+        self._straight_fq = None
         if open_ and self._prefetched is None:
             self.xrecv = self._fq.recv  # type: ignore[method-assign]
+            self._straight_fq = self._fq
 
     def xhas_in(self) -> bool:
         """True if a message is there; it is read, to be sure that it passes the filter."""
