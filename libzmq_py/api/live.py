@@ -66,7 +66,7 @@ class DeadSocket:
         """Raise the error this stand-in was made for."""
         raise zmq_error(self._errno, self._text)
 
-    send = recv = send_multipart = recv_multipart = refuse
+    send = recv = send_multipart = recv_multipart = send_many = recv_many = refuse
     setsockopt = getsockopt = bind = connect = term_endpoint = refuse
     monitor = monitor_pipes_stats = join = leave = last_metadata = refuse
 

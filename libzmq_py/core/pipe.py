@@ -250,6 +250,23 @@ class Pipe(ZmqObject):
             self._send_credit()
         return batch
 
+    def take_batch(self, limit: int) -> list[Message]:
+        """Up to `limit` messages of those that are there, ending before what is more than frames (socket's thread).
+
+        An empty list says nothing about the state of this end: ask `read`.
+        """
+        queue = self._in_queue
+        if not self._in_active:
+            return []
+        popleft = queue.popleft
+        batch = [popleft() for _ in range(min(len(queue), limit))]
+        if Msg in set(map(type, batch)):
+            plain = next(index for index, msg in enumerate(batch) if type(msg) is Msg)
+            queue.extendleft(reversed(batch[plain:]))
+            del batch[plain:]
+        self.count_read(len(batch))
+        return batch
+
     def count_read(self, count: int) -> None:
         """So many messages were taken from the queue."""
         self._msgs_read += count
@@ -300,6 +317,11 @@ class Pipe(ZmqObject):
     def count_written(self, count: int) -> None:
         """So many messages were put into the queue, for which there was room."""
         self._msgs_written += count
+
+    @property
+    def room(self) -> int:
+        """Messages that may still be written."""
+        return self._write_limit - self._msgs_written
 
     def check_hwm(self) -> bool:
         """True if there is room, without the side effect of `check_write`."""

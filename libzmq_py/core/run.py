@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: MPL-2.0
 """Runs: a number of messages that the user's calls may move to or from a pipe without passing through the socket.
 
-No libzmq twin: there a call costs nanoseconds.  Here each frame between `Socket.recv` and the pipe's queue costs as much
-as all the rest of a small message, so a socket that has one active pipe and nothing else to decide grants a *run*: up
-to `RUN` messages are taken from, or put into, that pipe's queue by the face itself.  It ends when it is used up, and with
-every other call; then the messages moved are counted as if they had been one by one, so high-water marks hold and
-credits are late by one run at the most.
+No libzmq twin: there a call costs nanoseconds.  Here each frame between `Socket.recv` and the pipe's queue costs as
+much as all the rest of a small message.  So a socket that has one active pipe and nothing else to decide (or, for PUB,
+subscribers who all want everything) grants a *run*: up to `RUN` messages are taken from, or put into, the pipe's queue
+by the face itself.  It ends when it is used up, and with every other call; then the messages moved are counted as if
+they had gone one by one.  A run ends before a credit is due and where a high-water mark is reached, so both keep to the
+message.
 
-What the rule costs: commands are looked at when a run of recv ends, that is every `RUN` messages, as in libzmq
-(`inbound_poll_rate`); send looks at them every time.
+What the rule costs: recv looks at commands when a run ends, that is every `RUN` messages, as libzmq does
+(`inbound_poll_rate`).  send looks at them every time.
 
-Hot path: a run is used through iterators of C.  `_left` is a `repeat` object that gives as many empty tuples as messages
-may still be moved, and tells how many those are (`__length_hint__`), which is all the counting there is.
+Hot path: a run is used through iterators of C.  What counts is a `repeat` object, which gives as many empty tuples as
+messages may still be moved and tells how many those are (`__length_hint__`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import repeat, starmap
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 RUN: Final = 100
 # Shorter ones are not worth the grant.
 _SHORTEST: Final = 8
-# What a run may be late with its credit, as a part of the messages after which one is due.
-_PART_OF_LWM: Final = 4
 
 
 class InRun:
@@ -58,34 +57,61 @@ class InRun:
 
 
 class OutRun:
-    """Room in a pipe. For each item that `room` gives, a message may be `put`; then, if `asleep`, call `flush`."""
+    """Room in one or more pipes, which all get the same messages.
 
-    __slots__ = ("_count", "_pipe", "asleep", "commands", "flush", "put", "room")
+    For each item that `room` gives, a message may be `put`; then, if `asleep`, call `flush`.
+    """
 
-    def __init__(self, pipe: Pipe, count: int, commands: Any) -> None:
+    __slots__ = ("_all_asleep", "_appends", "_count", "_pipes", "asleep", "commands", "flush", "put", "room")
+
+    def __init__(self, pipes: list[Pipe], count: int, commands: Any) -> None:
         """`count` messages, for which there is room. `commands`: while this is not empty the run rests."""
-        self._pipe = pipe
+        self._pipes = pipes
         self._count = count
         self.room: Iterator[tuple[()]] = repeat((), count)
-        self.put: Callable[[Message], None] = pipe._out_queue.append
-        self.asleep = pipe._out_asleep
-        self.flush = pipe.flush
         self.commands = commands
+        self.put: Callable[[Message], None]
+        self.asleep: Sequence[bool]
+        if len(pipes) == 1:
+            self.put = pipes[0]._out_queue.append
+            self.asleep = pipes[0]._out_asleep
+            self.flush = pipes[0].flush
+        else:
+            self._appends = [pipe._out_queue.append for pipe in pipes]
+            self._all_asleep = [pipe._out_asleep for pipe in pipes]
+            self.put = self._put_to_all
+            self.asleep = ()  # `_put_to_all` has seen to it
+            self.flush = _nothing
+
+    def _put_to_all(self, msg: Message) -> None:
+        """Hot path: nothing but C runs per pipe."""
+        for append in self._appends:
+            append(msg)
+        if any(self._all_asleep):
+            for pipe in self._pipes:
+                pipe.flush()
 
     def settle(self) -> int:
         """Count what was put, and say how many that is; the run must not be used any more."""
         count = self._count - length_hint(self.room)
-        self._pipe.count_written(count)
+        for pipe in self._pipes:
+            pipe.count_written(count)
         return count
 
 
 def grant_in(pipe: Pipe) -> InRun | None:
     """A run of what waits in `pipe`, if it is worth it."""
-    count = min(len(pipe._in_queue), RUN, pipe._lwm // _PART_OF_LWM if pipe._lwm else RUN)
+    # The message that a credit is due with is not among them: it is sent when that message is read, and no later.
+    count = min(len(pipe._in_queue), RUN, pipe._credit_at - pipe._msgs_read - 1)
     return InRun(pipe, count) if count >= _SHORTEST and pipe._in_active else None
 
 
-def grant_out(pipe: Pipe, commands: Any) -> OutRun | None:
-    """A run of the room in `pipe`, if it is worth it."""
-    count = min(pipe._write_limit - pipe._msgs_written, RUN)
-    return OutRun(pipe, count, commands) if count >= _SHORTEST and pipe._out_active else None
+def grant_out(pipes: Collection[Pipe], commands: Any) -> OutRun | None:
+    """A run of the room in all of `pipes`, if it is worth it. Those that are known to be full miss it."""
+    with_room = [pipe for pipe in pipes if pipe._out_active]
+    count = min((pipe.room for pipe in with_room), default=0)
+    return OutRun(with_room, min(count, RUN), commands) if count >= _SHORTEST else None
+
+
+def _nothing() -> None:
+    """Nobody is left to be woken."""

@@ -7,6 +7,7 @@ Departs: a message of several frames may come as one unit (a tuple) and then is 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from libzmq_py.core.array import Array
@@ -114,10 +115,9 @@ class LB:
             self._current = (self._current + 1) % self._active
         return True
 
-    @property
-    def only_pipe(self) -> Pipe | None:
-        """The pipe that the next messages go to; None if several take turns, or in the middle of a message."""
-        return self._items[0] if self._active == 1 and not self._more else None
+    def only_pipe(self) -> Collection[Pipe]:
+        """The one pipe that all messages go to; none if several take turns, or in the middle of a message."""
+        return self._items[:1] if self._active == 1 and not self._more else ()
 
     @property
     def in_message(self) -> bool:

@@ -19,7 +19,7 @@ import errno
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from libzmq_py import transports
@@ -36,11 +36,11 @@ from libzmq_py.endpoint import (
     make_unconnected_connect_endpoint_pair,
 )
 from libzmq_py.errors import Again, ZMQError, zmq_error
-from libzmq_py.msg import Frame, Message
+from libzmq_py.msg import Frame, Message, frames_of, message_of
 from libzmq_py.options import Options, get_effective_conflate_option, refused_option
 from libzmq_py.session_base import SessionBase
 from libzmq_py.sockets.fq import FQ
-from libzmq_py.sockets.lb import LB, LostPipe
+from libzmq_py.sockets.lb import LostPipe
 from libzmq_py.sockets.monitor import Monitor
 from libzmq_py.transports.inproc import InprocEndpoint, PendingConnection, send_hello_msg, send_routing_id
 
@@ -99,9 +99,10 @@ class SocketBase(Own):
         # Frames of the current message that recv has not given yet.
         self._rcv_parts: deque[Frame] = deque()
         self._fq: FQ | None = None
-        # Where receiving, or sending, is this and nothing else: it may be passed by, in runs. See `core/run.py`.
+        # Where receiving is this and nothing else, and a way to ask which pipes every next message goes to: there the
+        # socket may be passed by, in runs. See `core/run.py`.
         self._straight_fq: FQ | None = None
-        self._straight_lb: LB | None = None
+        self._straight_out: Callable[[], Collection[Pipe]] | None = None
         self.in_run: InRun | None = None
         self.out_run: OutRun | None = None
         # Calls in a row that a run could have spared.
@@ -249,10 +250,10 @@ class SocketBase(Own):
         if self._in_row >= _ROW and fq.only_pipe is not None:
             self.in_run = grant_in(fq.only_pipe)
 
-    def _sent_straight(self, lb: LB) -> None:
+    def _sent_straight(self, pipes: Callable[[], Collection[Pipe]]) -> None:
         self._out_row += 1
-        if self._out_row >= _ROW and lb.only_pipe is not None:
-            self.out_run = grant_out(lb.only_pipe, self._commands)
+        if self._out_row >= _ROW:
+            self.out_run = grant_out(pipes(), self._commands)
 
     # -- send and recv ----------------------------------------------------------------------------------------------
 
@@ -278,8 +279,8 @@ class SocketBase(Own):
                 if self.xsend(msg, bool(flags & _SNDMORE)):
                     return
             elif self.xsend(msg):
-                if self._straight_lb is not None:
-                    self._sent_straight(self._straight_lb)
+                if self._straight_out is not None:
+                    self._sent_straight(self._straight_out)
                 return
         except LostPipe:
             self._message_lost(flags)
@@ -366,6 +367,67 @@ class SocketBase(Own):
         if msg is None:
             msg = self._recv_wait(flags)
         return list(msg) if type(msg) is tuple else [msg]  # type: ignore[list-item]
+
+    # -- many messages in one call (ours) ---------------------------------------------------------------------------
+
+    def send_many(self, msgs: Sequence[Message], flags: int = 0) -> int:
+        """Send whole messages; how many of them went, fewer than all if there was no room for the rest in time.
+
+        Raises:
+            ZMQError: as `send`; EAGAIN only if nothing was sent.
+        """
+        self._settle_runs()
+        sent = 0
+        while sent < len(msgs):
+            if self._commands:
+                self.process_commands(0)
+            batch = self._send_batch(msgs, sent)
+            sent += batch
+            if not batch:
+                try:
+                    self.send_multipart(frames_of(msgs[sent]), flags)
+                except Again:
+                    if not sent:
+                        raise
+                    break
+                sent += 1
+        return sent
+
+    def _send_batch(self, msgs: Sequence[Message], start: int) -> int:
+        """As many of `msgs`, from `start` on, as may be put into the pipes at once. Hot path: a few calls for all."""
+        if self._straight_out is None:
+            return 0
+        pipes = [pipe for pipe in self._straight_out() if pipe.check_write()]
+        room = min((pipe.room for pipe in pipes), default=0)
+        batch = list(msgs[start : start + room])
+        for pipe in pipes:
+            pipe.send_batch(batch)
+        return len(batch)
+
+    def recv_many(self, limit: int, flags: int = 0) -> list[Message]:
+        """Wait for a message as `recv` does, and take what else is there, up to `limit` messages in all.
+
+        Raises:
+            ZMQError: as `recv`.
+        """
+        first = self.recv_multipart(flags)
+        msgs: list[Message] = [message_of(tuple(first))]
+        while len(msgs) < limit:
+            pipe = self._straight_fq.only_pipe if self._straight_fq is not None else None
+            batch = [] if pipe is None else pipe.take_batch(limit - len(msgs))
+            if not batch:
+                msg = self._recv_another()
+                if msg is None:
+                    break
+                batch = [msg]
+            msgs += batch
+        return msgs
+
+    def _recv_another(self) -> Message | None:
+        try:
+            return self.xrecv()
+        except ZMQError:
+            return None  # not this type's turn to receive: the next call says so
 
     def _recv_wait(self, flags: int) -> Message:
         timeout = self.options.rcvtimeo

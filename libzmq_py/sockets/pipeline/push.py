@@ -22,7 +22,7 @@ class Push(SocketBase):
         self._lb = LB()
         # Hot path: sending is load balancing and nothing else, so there is no call in between.
         self.xsend = self._lb.send  # type: ignore[method-assign, assignment]
-        self._straight_lb = self._lb
+        self._straight_out = self._lb.only_pipe
 
     def xattach_pipe(self, pipe: Pipe, subscribe_to_all: bool, locally_initiated: bool) -> None:
         """Nothing is read from the pipe, so its end need not wait for what it holds."""

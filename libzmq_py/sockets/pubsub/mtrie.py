@@ -93,6 +93,10 @@ class MTrie(Generic[T]):
                 found = pipes if found is None else {**found, **pipes}
         return found if found is not None else ()
 
+    def always_matching(self) -> Collection[T]:
+        """The pipes that every message matches, if every message matches the same ones; else none."""
+        return self._by_prefix[b""] if self._lengths == [0] else ()
+
     def _forget(self, prefix: bytes) -> None:
         del self._by_prefix[prefix]
         length = len(prefix)

@@ -9,6 +9,7 @@ Departs: a message of one step (not frame by frame) goes to the pipes of its top
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from typing import Any
 
 from libzmq_py.constants import SocketOption, SocketType
@@ -41,6 +42,7 @@ class XPub(SocketBase):
         self._send_last_pipe = False
         self._only_first_subscribe = False
         self._welcome_msg = b""
+        self._straight_out = self._all_subscribers
 
     # -- pipes ------------------------------------------------------------------------------------------------------
 
@@ -127,6 +129,12 @@ class XPub(SocketBase):
             return False
         self._dist.send_to(pipes, msg)  # type: ignore[arg-type]
         return True
+
+    def _all_subscribers(self) -> Collection[Pipe]:
+        """The pipes that get every message, whatever is in it; none if that depends."""
+        if self._more_send or self._manual or self.options.invert_matching:
+            return ()
+        return self._subscriptions.always_matching()
 
     def _send_part(self, frame: Frame, more: bool) -> bool:
         if not self._more_send:
