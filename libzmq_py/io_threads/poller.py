@@ -17,7 +17,7 @@ import logging
 import select
 import selectors
 import threading
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from libzmq_py.clock import now_ms
 
@@ -40,6 +40,11 @@ class PollEvents(Protocol):
 
     def timer_event(self, id_: int) -> None:
         """The timer of that id has expired."""
+
+
+# When, in milliseconds; a number that counts up, so that of two at one moment the first armed goes first; whose (None:
+# cancelled); which.
+_Timer = list[Any]
 
 
 class WaitGuard(Protocol):
@@ -156,8 +161,10 @@ class Poller:
             OSError: no file descriptor is left.
         """
         self._selector = _new_selector()
-        self._timers: list[tuple[int, int, PollEvents, int]] = []
-        self._cancelled: set[int] = set()
+        # A heap, by time and then by the order of arming. A cancelled timer stays in it, without its sink.
+        self._timers: list[_Timer] = []
+        self._armed: dict[tuple[PollEvents, int], list[_Timer]] = {}
+        self._cancelled = 0
         self._timer_seq = itertools.count()
         self._stopping = False
         self._guard: WaitGuard | None = None
@@ -230,43 +237,55 @@ class Poller:
 
     def add_timer(self, timeout: int, sink: PollEvents, id_: int) -> None:
         """Call `sink.timer_event(id_)` once, `timeout` milliseconds from now."""
-        heapq.heappush(self._timers, (now_ms() + timeout, next(self._timer_seq), sink, id_))
+        timer: _Timer = [now_ms() + timeout, next(self._timer_seq), sink, id_]
+        heapq.heappush(self._timers, timer)
+        self._armed.setdefault((sink, id_), []).append(timer)
         if self._guard is not None and self._thread not in (0, threading.get_ident()):
             self._guard.ring()  # somebody else's turn: the thread sleeps, and for too long perhaps
 
     def cancel_timer(self, sink: PollEvents, id_: int) -> None:
-        """Forget the first timer of that sink and id; nothing happens if there is none."""
-        matches = (
-            (when, seq)
-            for when, seq, timer_sink, timer_id in self._timers
-            if timer_sink is sink and timer_id == id_ and seq not in self._cancelled
-        )
-        first = min(matches, default=None)
-        if first is not None:
-            self._cancelled.add(first[1])
-        if len(self._cancelled) * 2 > len(self._timers):
+        """Forget the first timer of that sink and id; nothing happens if there is none.
+
+        Takes the same time whatever else is armed: each of a thousand handshakes has a timer, and cancels it.
+        """
+        timers = self._armed.get((sink, id_))
+        if timers is None:
+            return
+        timer = min(timers)
+        self._disarm(timer, timers, sink, id_)
+        timer[2] = None
+        self._cancelled += 1
+        if self._cancelled * 2 > len(self._timers):
             self._purge()
 
+    def _disarm(self, timer: _Timer, timers: list[_Timer], sink: PollEvents, id_: int) -> None:
+        timers.remove(timer)
+        if not timers:
+            del self._armed[sink, id_]
+
     def _purge(self) -> None:
-        self._timers = [timer for timer in self._timers if timer[1] not in self._cancelled]
+        self._timers = [timer for timer in self._timers if timer[2] is not None]
         heapq.heapify(self._timers)
-        self._cancelled.clear()
+        self._cancelled = 0
 
     def _execute_timers(self) -> float | None:
         """Run what is due; seconds until the next one, or None."""
         newest = next(self._timer_seq)
         while self._timers:
-            when, seq, sink, id_ = self._timers[0]
-            if seq in self._cancelled:
+            timer = self._timers[0]
+            when, seq, sink, id_ = timer
+            if sink is None:
                 heapq.heappop(self._timers)
-                self._cancelled.discard(seq)
+                self._cancelled -= 1
                 continue
-            delay = when - now_ms()
+            delay: int = when - now_ms()
             if delay > 0:
                 return delay / 1000
             if seq > newest:
                 return 0  # armed by one of these handlers, and due already: the descriptors have their turn first
-            heapq.heappop(self._timers)  # before the call: the handler may arm it again
+            # Before the call: the handler may arm it again.
+            heapq.heappop(self._timers)
+            self._disarm(timer, self._armed[sink, id_], sink, id_)
             self._call_timer(sink, id_)
         return None
 

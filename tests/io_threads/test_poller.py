@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -164,7 +165,32 @@ def test_cancelled_timers_do_not_pile_up(timer_poller: Poller, log: list[Any]) -
         timer_poller.add_timer(10**6, sink, 1)
         timer_poller.cancel_timer(sink, 1)
     assert len(timer_poller._timers) < 10
-    assert len(timer_poller._cancelled) < 10
+    assert timer_poller._cancelled < 10
+    assert len(timer_poller._armed) == 1
+
+
+def test_cancelling_does_not_look_at_other_timers(timer_poller: Poller, log: list[Any]) -> None:
+    """Thirty thousand handshakes at once: each cancels its timer, in no time (a search would take a minute)."""
+    sinks = [Sink(str(number), log) for number in range(30_000)]
+    for sink in sinks:
+        timer_poller.add_timer(30_000, sink, 1)
+    watch = Stopwatch()
+    for sink in sinks:
+        timer_poller.cancel_timer(sink, 1)
+    assert watch.elapsed < PATIENCE
+    assert timer_poller._timers == []
+
+
+def test_a_cancelled_timer_lets_go_of_its_sink(timer_poller: Poller, log: list[Any]) -> None:
+    """What a long time-out belonged to is free at once, though its place in the heap is not."""
+    kept, sink = Sink("kept", log), Sink("s", log)
+    for _ in range(10):
+        timer_poller.add_timer(10**6, kept, 1)
+    timer_poller.add_timer(10**6, sink, 1)
+    gone = weakref.ref(sink)
+    timer_poller.cancel_timer(sink, 1)
+    del sink
+    assert gone() is None
 
 
 def test_a_failing_timer_handler_is_logged_and_the_next_one_runs(
