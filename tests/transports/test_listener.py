@@ -16,6 +16,7 @@ import pytest
 
 from libzmq_py.core.command import CommandType
 from libzmq_py.endpoint import EndpointType, EndpointUriPair
+from libzmq_py.transports import stream_listener_base
 from libzmq_py.transports.stream_listener_base import StreamListenerBase
 from tests.transports.conftest import World, errno_of
 
@@ -60,6 +61,28 @@ def test_accepts_into_a_session(world: World, listener: StreamListenerBase, stac
     assert not os.get_inheritable(engine.sock.fileno())
     assert world.socket.events[1] == ("ACCEPTED", engine.sock.fileno(), listener.endpoint)
     assert world.socket.pairs[1] == engine.pair
+
+
+def test_accepts_all_that_wait(world: World, listener: StreamListenerBase, stack: ExitStack) -> None:
+    """One event empties the backlog: who finds it full would try again only after a long while."""
+    clients = [dial(stack, listener.endpoint) for _ in range(20)]
+    world.poller.wait()
+    assert len(world.engines) == len(world.socket.sessions) == len(clients)
+    assert world.socket.names == ["LISTENING"] + ["ACCEPTED"] * len(clients)
+    assert world.attached() == world.engines
+
+
+def test_accepts_so_many_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, world: World, listener: StreamListenerBase, stack: ExitStack
+) -> None:
+    """Other descriptors of the thread have their turn, however many want to connect."""
+    monkeypatch.setattr(stream_listener_base, "_MAX_ACCEPTS", 3)
+    for _ in range(5):
+        dial(stack, listener.endpoint)
+    world.poller.wait()
+    assert len(world.engines) == 3
+    world.poller.wait()
+    assert len(world.engines) == 5
 
 
 def test_names_both_ends(world: World, stack: ExitStack) -> None:
@@ -201,15 +224,15 @@ def test_ipc_filter_where_peers_are_not_told(
 
 
 class FailingSocket:
-    """A listening socket whose accept fails as told, then works."""
+    """A listening socket whose accept fails as told (0: not this time), then works."""
 
     def __init__(self, sock: socket.socket, errors: list[int]) -> None:
         self._sock = sock
         self._errors = errors
 
     def accept(self) -> Any:
-        if self._errors:
-            number = self._errors.pop(0)
+        number = self._errors.pop(0) if self._errors else 0
+        if number:
             raise OSError(number, os.strerror(number))
         return self._sock.accept()
 
@@ -254,6 +277,20 @@ def test_lost_connection_does_not_pause(number: int, world: World, failing: Fail
     world.poller.wait()
     world.poller.wait()
     assert world.socket.names == ["LISTENING", "ACCEPT_FAILED", "ACCEPTED"]
+
+
+@pytest.mark.parametrize(("number", "pauses"), [(errno.EMFILE, True), (errno.ECONNABORTED, False)])
+def test_what_came_before_a_failure_is_accepted(number: int, pauses: bool, world: World, failing: Fail) -> None:
+    """The failure is reported after the connections that were accepted before it, and none is lost."""
+    listener = failing(0, number)
+    dial(world.stack, listener.endpoint)
+    world.poller.wait()
+    assert world.socket.names == ["LISTENING", "ACCEPTED", "ACCEPT_FAILED"]
+    assert world.poller.delays == [100] * pauses
+    if pauses:
+        world.poller.expire()
+    world.poller.wait()
+    assert world.socket.names[3:] == ["ACCEPTED"]
 
 
 def test_end_during_a_pause(world: World, failing: Fail) -> None:
