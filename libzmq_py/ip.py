@@ -19,7 +19,7 @@ import socket
 import sys
 
 #: What the C library's getnameinfo makes of any unix domain address; the start of Peer-Address over ipc.
-_UNIX_HOST = "localhost"
+UNIX_HOST = "localhost"
 #: Windows: milliseconds that stand for "leave it alone" where time and interval can only be set together.
 _WINDOWS_KEEPALIVE_TIME = 7200000
 _WINDOWS_KEEPALIVE_INTERVAL = 1000
@@ -45,8 +45,10 @@ def get_peer_ip_address(sock: socket.socket) -> str:
     """
     try:
         address = sock.getpeername()
-        if sock.family == getattr(socket, "AF_UNIX", None):
-            return _UNIX_HOST
+        if not isinstance(address, tuple):
+            return UNIX_HOST
+        if len(address) == 2:
+            return str(address[0])
         # Asked of getnameinfo rather than read from the tuple: it adds the scope ("%eth0") of a link-local address.
         return socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
     except OSError as error:

@@ -17,8 +17,7 @@ import re
 import socket
 import struct
 import sys
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 if sys.platform != "win32":
     import fcntl
@@ -35,8 +34,7 @@ _PROC_IF_INET6: Final = "/proc/net/if_inet6"
 _SCOPES: Final = (0x00, 0x40, 0x20, 0x10)
 
 
-@dataclass(frozen=True)
-class IpAddr:
+class IpAddr(NamedTuple):
     """`ip_addr_t`: a numeric address with port and, for IPv6, scope."""
 
     family: int
@@ -63,8 +61,7 @@ class IpAddr:
         return self.host, self.port
 
 
-@dataclass(frozen=True)
-class IpResolverOptions:
+class IpResolverOptions(NamedTuple):
     """`ip_resolver_options_t`: what may stand in the text."""
 
     #: The address is to be bound: "*" stands for any host and any port, and failures are ENODEV rather than EINVAL.
@@ -101,9 +98,9 @@ class IpResolver:
         if len(host) >= 2 and host[0] == "[" and host[-1] == "]":
             host = host[1:-1]
         host, zone_id = self._split_zone(host)
-        addr = replace(self._resolve_host(host), port=port)
+        family, numeric_host, _, _ = self._resolve_host(host)
         # libzmq sets the scope even when the text names none.
-        return replace(addr, scope_id=zone_id) if addr.family == socket.AF_INET6 else addr
+        return IpAddr(family, numeric_host, port, zone_id if family == socket.AF_INET6 else 0)
 
     def _split_port(self, name: str) -> tuple[str, int]:
         # The last colon: those of an IPv6 address come before it.

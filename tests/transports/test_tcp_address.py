@@ -12,11 +12,14 @@ import sys
 from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libzmq_py.errors import ZMQError
 from libzmq_py.options import Options
+from libzmq_py.transports.ip_resolver import IpResolver, IpResolverOptions
 from libzmq_py.transports.tcp import TCP
-from libzmq_py.transports.tcp.address import TcpAddress, canonical, resolve_connect
+from libzmq_py.transports.tcp.address import TcpAddress, _resolve_plain, canonical, resolve_connect
 from tests.transports.conftest import RealSockets, World, errno_of
 
 CONNECTABLE = ["127.0.0.1:1", "a-b.c_d:1", "[::1]:1", "::1:1", ":80", "host:0", "h:1x", "h:99999", "eth0:0;host:1"]
@@ -60,6 +63,25 @@ def test_connect_keeps_the_text() -> None:
     addr.resolved = TcpAddress.resolve("127.0.0.1:5", False, False)
     assert addr.to_string() == "tcp://127.0.0.1:5"
     assert addr.uri == "tcp://localhost:5"
+
+
+OCTETS = st.integers(0, 300).map(str) | st.sampled_from(["", "00", "010", "0x1", " 1", "1 ", "٣"])
+
+
+@given(st.lists(OCTETS, min_size=3, max_size=5), st.integers(-1, 70000).map(str) | st.sampled_from(["080", "*", ""]))
+def test_plain_numbers_are_what_the_resolver_says(octets: list[str], port: str) -> None:
+    """The short way for "1.2.3.4:5" gives what the long one gives, and leaves to it what only it understands."""
+    text = f"{'.'.join(octets)}:{port}"
+    plain = _resolve_plain(text)
+    if plain is not None:
+        options = IpResolverOptions(expect_port=True)  # no names: numbers only
+        assert plain == TcpAddress(IpResolver(options).resolve(text))
+
+
+def test_plain_numbers_are_resolved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of connections to one address share it."""
+    monkeypatch.setattr(IpResolver, "resolve", None)
+    assert TcpAddress.resolve("192.0.2.1:65535", False, False) is TcpAddress.resolve("192.0.2.1:65535", False, False)
 
 
 def test_refusal_names_the_endpoint() -> None:

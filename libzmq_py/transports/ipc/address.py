@@ -12,8 +12,7 @@ import errno
 import os
 import socket
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from libzmq_py.transports.address import Address, SocketEnd, get_socket_address, refused
 
@@ -26,8 +25,7 @@ NAME: Final = "ipc"
 SUN_PATH_SIZE: Final = 108 if sys.platform in ("linux", "win32", "cygwin") else 104
 
 
-@dataclass(frozen=True)
-class IpcAddress:
+class IpcAddress(NamedTuple):
     """`ipc_address_t`."""
 
     #: What `bind` and `connect` of the socket module take.
@@ -63,9 +61,8 @@ class IpcAddress:
 def get_socket_name(sock: socket.socket, end: SocketEnd) -> str:
     """The endpoint text of one end of a unix domain socket, "" if it cannot be had."""
     name = get_socket_address(sock, end)
-    if name is None or sock.family != socket.AF_UNIX:
-        return ""
-    return IpcAddress(os.fsencode(name)).to_string()
+    # Other families have tuples. (`sock.family` would tell as well, but its enum costs more than all of this.)
+    return IpcAddress(os.fsencode(name)).to_string() if isinstance(name, (str, bytes)) else ""
 
 
 def resolve_connect(address: str, options: Options) -> Address:

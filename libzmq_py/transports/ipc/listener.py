@@ -148,7 +148,7 @@ def _peer_credentials(sock: socket.socket) -> tuple[int, int, int]:
     return pid, uid, gid
 
 
-def _is_member(uid: int, gids: set[int]) -> bool:
+def _is_member(uid: int, gids: frozenset[int]) -> bool:
     """True if the user is listed as a member of one of the groups."""
     if sys.platform == "win32":
         return False

@@ -12,10 +12,10 @@ Departs: address masks are `ipaddress` networks and live in `options.py`.
 from __future__ import annotations
 
 import errno
+import functools
 import re
 import socket
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from libzmq_py import ip
 from libzmq_py.constants import Errno
@@ -32,8 +32,13 @@ _CONNECTABLE: Final = re.compile(r"[A-Za-z0-9\[:][A-Za-z0-9.\-:%;\[\]_*]*")
 _PORT: Final = re.compile(r":[0-9][^:]*\Z")
 
 
-@dataclass(frozen=True)
-class TcpAddress:
+_PORT_MAX: Final = 65535
+# "1.2.3.4:5" in the form in which it comes out of a resolver, too; 010.1.1.1 is octal, 1.2 is an address, 99999 a port.
+_OCTET: Final = "(?:0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
+_PLAIN_IPV4: Final = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{3}}):([1-9][0-9]{{0,4}})")
+
+
+class TcpAddress(NamedTuple):
     """`tcp_address_t`: a numeric address, and the one to connect from, if the text names one."""
 
     address: IpAddr
@@ -51,6 +56,10 @@ class TcpAddress:
         Raises:
             OSError: EINVAL, ENODEV, ENOMEM.
         """
+        if not local and not ipv6:
+            plain = _resolve_plain(name)
+            if plain is not None:
+                return plain
         source_name, semicolon, name = name.rpartition(";")
         source = None
         if semicolon:
@@ -75,14 +84,26 @@ class TcpAddress:
         return f"tcp://[{host}]:{addr.port}"
 
 
+@functools.lru_cache(maxsize=1024)
+def _resolve_plain(name: str) -> TcpAddress | None:
+    """What a number stands for, the same object each time; None for a text that needs a resolver.
+
+    Thousands of connections, each attempt of them, go to few addresses.
+    """
+    match = _PLAIN_IPV4.fullmatch(name)
+    if match is None or int(match[2]) > _PORT_MAX:
+        return None
+    return TcpAddress(IpAddr(socket.AF_INET, match[1], int(match[2])))
+
+
 def get_socket_name(sock: socket.socket, end: SocketEnd) -> str:
     """The endpoint text of one end of a TCP socket, "" if it cannot be had."""
-    sockaddr = get_socket_address(sock, end)
-    if sockaddr is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return ""
-    host, port, *rest = sockaddr
-    scope_id = rest[1] if rest else 0
-    return TcpAddress(IpAddr(sock.family, host.partition("%")[0], port, scope_id)).to_string()
+    match get_socket_address(sock, end):
+        case (str(host), int(port)):  # not by `sock.family`: its enum costs more than all of this
+            return f"tcp://{host}:{port}"
+        case (str(host), int(port), int(), int(scope_id)):
+            return TcpAddress(IpAddr(socket.AF_INET6, host.partition("%")[0], port, scope_id)).to_string()
+    return ""
 
 
 def resolve_connect(address: str, options: Options) -> Address:
@@ -139,15 +160,15 @@ def tcp_open_socket(
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         ip.unblock_socket(sock)
-        _tune_unconnected(sock, options)
+        _tune_unconnected(sock, resolved.address.family, options)
     except OSError:
         sock.close()
         raise
     return sock, resolved
 
 
-def _tune_unconnected(sock: socket.socket, options: Options) -> None:
-    if sock.family == socket.AF_INET6:
+def _tune_unconnected(sock: socket.socket, family: int, options: Options) -> None:
+    if family == socket.AF_INET6:
         ip.enable_ipv4_mapping(sock)
     set_tos_and_priority(sock, options)
     if options.loopback_fastpath:
