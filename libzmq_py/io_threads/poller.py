@@ -2,11 +2,11 @@
 """The event loop of an I/O thread or the reaper: file descriptors, timers, and the thread's own mailbox.
 
 Mirrors: src/poller_base.cpp, src/epoll.cpp, src/poller.hpp, src/i_poll_events.hpp.
-Departs: `selectors` picks epoll, kqueue or whatever the system has.  A descriptor whose events are all off is not
-registered with it, so a hang-up shows when interest returns.  The mailbox is armed just before each wait and disarmed
-after, so commands sent to a busy thread cost no system call.  A handler that raises is logged and loses its own
-descriptor; the thread goes on.  The thread holds a lock, its *turn*, except while it waits: whoever takes the turn acts
-in its place for as long (see `StreamEngineBase.write_direct`).
+Departs: where there is no epoll, `selectors` picks kqueue or whatever the system has.  A descriptor whose events are
+all off is not registered with it, so a hang-up shows when interest returns.  The mailbox is armed just before each wait
+and disarmed after, so commands sent to a busy thread cost no system call.  A handler that raises is logged and loses
+its own descriptor; the thread goes on.  The thread holds a lock, its *turn*, except while it waits: whoever takes the
+turn acts in its place for as long (see `StreamEngineBase.write_direct`).
 """
 
 from __future__ import annotations
@@ -115,40 +115,65 @@ class _DefaultSelector(selectors.DefaultSelector):
 
 
 def _new_selector() -> _Selector:
-    return _EpollSelector() if hasattr(selectors, "EpollSelector") else _DefaultSelector()
+    return _Epoll() if hasattr(select, "epoll") else _DefaultSelector()
 
 
-if hasattr(selectors, "EpollSelector"):
+if hasattr(select, "epoll"):
     _EPOLLIN: Final = select.EPOLLIN
     _EPOLLOUT: Final = select.EPOLLOUT
+    _MASKS: Final = {_READ: _EPOLLIN, _WRITE: _EPOLLOUT, _READ | _WRITE: _EPOLLIN | _EPOLLOUT}
 
-    class _EpollSelector(selectors.EpollSelector):
-        """Hot path: `EpollSelector.select` without its rounding, its limit and its keys.
+    class _Epoll:
+        """epoll itself, for what `selectors.EpollSelector` costs: keys, look-ups, rounding, a limit.
 
-        Runs once per wake-up, and a lone message is mostly wake-ups.
+        Hot path: `wait` runs once per wake-up, and a lone message is mostly wake-ups; the others a few times per
+        connection.
         """
 
         edge_triggered = True
 
+        def __init__(self) -> None:
+            self._epoll = select.epoll()
+            self._handles: dict[int, Handle] = {}
+
+        def register(self, fd: int, events: int, handle: Handle) -> None:
+            """Take a descriptor in."""
+            self._epoll.register(fd, _MASKS[events])
+            self._handles[fd] = handle
+
+        def modify(self, fd: int, events: int, handle: Handle) -> None:
+            """Wait for other events."""
+            self._epoll.modify(fd, _MASKS[events])
+
+        def unregister(self, fd: int) -> None:
+            """Let a descriptor go; it may be closed already, in which case epoll has forgotten it."""
+            del self._handles[fd]
+            try:
+                self._epoll.unregister(fd)
+            except OSError:
+                pass
+
         def make_edge_triggered(self, fd: int) -> None:
             """Told of once, a signal need not be read: a system call less per wake-up."""
-            self._selector.modify(fd, select.EPOLLIN | select.EPOLLET)  # type: ignore[attr-defined]
+            self._epoll.modify(fd, _EPOLLIN | select.EPOLLET)
 
         def wait(self, timeout: float | None) -> list[tuple[Handle, int]]:
             """Wait."""
-            fd_to_key = self._fd_to_key  # type: ignore[attr-defined]
+            handles = self._handles
             ready = []
-            # Positional arguments, and no list of keys in between.
-            for fd, event in self._selector.poll(-1 if timeout is None else timeout, _MAX_EVENTS):  # type: ignore[attr-defined]
-                key = fd_to_key.get(fd)  # another thread, in its turn, may take it out any moment
-                if key is not None:
-                    handle = key.data
+            for fd, event in self._epoll.poll(-1 if timeout is None else timeout, _MAX_EVENTS):
+                handle = handles.get(fd)  # another thread, in its turn, may take it out any moment
+                if handle is not None:
                     mask = (_READ if event & _EPOLLIN else 0) | (_WRITE if event & _EPOLLOUT else 0)
                     if event & ~(_EPOLLIN | _EPOLLOUT):
                         # An error or a hang-up is found by who reads, or, where nobody does, by who writes.
                         mask |= (handle.events & _READ) or _WRITE
                     ready.append((handle, mask))
             return ready
+
+        def close(self) -> None:
+            """Free it."""
+            self._epoll.close()
 
 
 class Poller:

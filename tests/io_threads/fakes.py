@@ -7,6 +7,7 @@ No libzmq twin: test support.
 from __future__ import annotations
 
 import importlib.util
+import select
 import selectors
 import socket
 import threading
@@ -29,7 +30,7 @@ def poller_module_with(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType
     """The poller module as it is on a system whose best selector is `name`."""
     if name == "EpollSelector":
         return poller_module
-    monkeypatch.delattr(selectors, "EpollSelector", raising=False)
+    monkeypatch.delattr(select, "epoll", raising=False)
     monkeypatch.setattr(selectors, "DefaultSelector", getattr(selectors, name))
     spec = importlib.util.spec_from_file_location(f"poller_with_{name}", poller_module.__file__)
     assert spec is not None and spec.loader is not None
