@@ -21,8 +21,9 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from errno import EINVAL, ENOMEM
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from libzmq_py import z85
@@ -190,24 +191,19 @@ class Options:
     norm_num_autoparity: int = 0
     norm_push_enable: bool = False
 
-    def __init__(self) -> None:
-        # -- filters of accepted peers; an empty one lets everybody in
-        self.tcp_accept_filters: list[Network] = []
-        self.ipc_uid_accept_filters: set[int] = set()
-        self.ipc_gid_accept_filters: set[int] = set()
-        self.ipc_pid_accept_filters: set[int] = set()
-        # -- "X-" properties this socket announces in its handshake (METADATA)
-        self.app_metadata: dict[str, bytes] = {}
+    # -- filters of accepted peers; an empty one lets everybody in. (Immutable, as every connection has a copy.)
+    tcp_accept_filters: tuple[Network, ...] = ()
+    ipc_uid_accept_filters: frozenset[int] = frozenset()
+    ipc_gid_accept_filters: frozenset[int] = frozenset()
+    ipc_pid_accept_filters: frozenset[int] = frozenset()
+
+    # -- "X-" properties this socket announces in its handshake (METADATA)
+    app_metadata: Mapping[str, bytes] = MappingProxyType({})
 
     def copy(self) -> Options:
         """Return options that no longer follow this one's changes, nor it theirs."""
         twin = Options.__new__(Options)
         twin.__dict__.update(self.__dict__)
-        twin.tcp_accept_filters = self.tcp_accept_filters.copy()
-        twin.ipc_uid_accept_filters = self.ipc_uid_accept_filters.copy()
-        twin.ipc_gid_accept_filters = self.ipc_gid_accept_filters.copy()
-        twin.ipc_pid_accept_filters = self.ipc_pid_accept_filters.copy()
-        twin.app_metadata = self.app_metadata.copy()
         return twin
 
     def setsockopt(self, option: int, value: OptionValue) -> None:
@@ -283,8 +279,7 @@ def unreadable_option(option: int) -> ZMQError:
 
 
 def _differs(name: str, value: object) -> bool:
-    # The containers have no default on the class; empty is theirs.
-    return value != getattr(Options, name, None) and value not in ([], set(), {})
+    return bool(value != getattr(Options, name))
 
 
 def _shown(name: str, value: object) -> str:
@@ -374,13 +369,13 @@ def _id_filter(attribute: str, unsigned: bool) -> _Row:
     """A set of process, user or group ids: an int adds one, None empties it."""
 
     def set_filter(options: Options, value: OptionValue) -> bool:
-        ids: set[int] = getattr(options, attribute)
         if value is None:
-            ids.clear()
+            setattr(options, attribute, frozenset())
             return True
         if not _is_int(value, _INT_MIN, _UINT32_MASK if unsigned else _INT_MAX):
             return False
-        ids.add(value & _UINT32_MASK if unsigned else value)
+        number = value & _UINT32_MASK if unsigned else value
+        setattr(options, attribute, getattr(options, attribute) | {number})
         return True
 
     return _Row(set_filter, None, "an id, or None")
@@ -422,18 +417,19 @@ def _set_metadata(options: Options, value: OptionValue) -> bool:
     name, _, content = value.partition(b":")
     if not content or not name.startswith(b"X-") or len(name) > _LENGTH_MAX:
         return False
-    options.app_metadata.setdefault(name.decode("utf-8", "surrogateescape"), content)  # the first of a name stays
+    # The first of a name stays.
+    options.app_metadata = {name.decode("utf-8", "surrogateescape"): content, **options.app_metadata}
     return True
 
 
 def _set_tcp_accept_filter(options: Options, value: OptionValue) -> bool:
     if value is None:
-        options.tcp_accept_filters.clear()
+        options.tcp_accept_filters = ()
         return True
     if not isinstance(value, bytes) or not 1 <= len(value) <= _LENGTH_MAX:
         return False
     try:
-        options.tcp_accept_filters.append(_parse_network(value, options.ipv6))
+        options.tcp_accept_filters += (_parse_network(value, options.ipv6),)
     except ValueError:
         return False
     return True

@@ -375,7 +375,7 @@ def test_accept_filter_is_a_network(ipv6: int, text: bytes, network: str) -> Non
     options.setsockopt(SocketOption.IPV6, ipv6)
     options.setsockopt(SocketOption.TCP_ACCEPT_FILTER, text)
     options.setsockopt(SocketOption.TCP_ACCEPT_FILTER, text)
-    assert options.tcp_accept_filters == [ipaddress.ip_network(network)] * 2
+    assert options.tcp_accept_filters == (ipaddress.ip_network(network),) * 2
 
 
 def test_ipc_filters_are_sets_of_ids() -> None:
