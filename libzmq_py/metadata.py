@@ -14,7 +14,7 @@ their meaning. No reference count: the collector frees.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from libzmq_py.wire import get_uint32, put_uint8, put_uint32
 
@@ -74,14 +74,27 @@ class Metadata(Mapping[str, str]):
             precedence: the engine's own, then ZAP's, then the peer's.
     """
 
-    __slots__ = ("_properties",)
+    __slots__ = ("_groups", "_shown")
 
-    def __init__(self, *groups: Iterable[tuple[str, bytes]]) -> None:
-        self._properties: dict[str, str] = {}
-        for group in groups:
-            for name, value in group:
-                # zmq_msg_gets returns a C string: the value ends at its first NUL.
-                self._properties.setdefault(name, _decode(value.partition(b"\0")[0]))
+    def __init__(self, *groups: Sequence[tuple[str, bytes]]) -> None:
+        self._groups = groups
+        # Made when somebody looks: every connection has properties, and few programs ask for them.
+        self._shown: dict[str, str] | None = None
+
+    @property
+    def _properties(self) -> dict[str, str]:
+        # In this order: another thread stores `_shown` before it drops the groups. Two may make it, and either will do.
+        groups = self._groups
+        shown = self._shown
+        if shown is None:
+            shown = {}
+            for group in groups:
+                for name, value in group:
+                    # zmq_msg_gets returns a C string: the value ends at its first NUL.
+                    shown.setdefault(name, _decode(value.partition(b"\0")[0]))
+            self._shown = shown
+            self._groups = ()
+        return shown
 
     def __getitem__(self, name: str) -> str:
         # "Identity" is the older name of "Routing-Id"; libzmq looks it up in this direction only.

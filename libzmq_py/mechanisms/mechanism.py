@@ -11,6 +11,7 @@ leaves HANDSHAKING.
 from __future__ import annotations
 
 import enum
+import functools
 from typing import TYPE_CHECKING, Final
 
 from libzmq_py.constants import SocketType
@@ -72,6 +73,13 @@ _IDENTITY_TYPES: Final = frozenset({SocketType.REQ, SocketType.DEALER, SocketTyp
 _MAX_ROUTING_ID: Final = 255
 
 
+@functools.lru_cache(maxsize=256)
+def _own_properties(type_: int, routing_id: bytes) -> bytes:
+    """The same for all connections of a socket."""
+    own = add_property("Socket-Type", _NAMES[SocketType(type_)])
+    return own + add_property("Identity", routing_id) if type_ in _IDENTITY_TYPES else own
+
+
 class Mechanism:
     """Base of the mechanisms."""
 
@@ -103,11 +111,10 @@ class Mechanism:
     def basic_properties(self) -> bytes:
         """What we tell of ourselves."""
         options = self.options
-        parts = [add_property("Socket-Type", _NAMES[SocketType(options.type)])]
-        if options.type in _IDENTITY_TYPES:
-            parts.append(add_property("Identity", options.routing_id))
-        parts += [add_property(name, options.app_metadata[name]) for name in sorted(options.app_metadata)]
-        return b"".join(parts)
+        own = _own_properties(options.type, options.routing_id)
+        if not options.app_metadata:
+            return own
+        return own + b"".join(add_property(name, options.app_metadata[name]) for name in sorted(options.app_metadata))
 
     def parse_peer_metadata(self, data: bytes, protocol_error: int = 0) -> None:
         """Read what the peer tells of itself.
