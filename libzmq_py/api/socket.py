@@ -64,6 +64,9 @@ IPC_PATH_MAX_LEN = 107 if sys.platform == "linux" else 103
 
 _IPC_FILTERS = (SocketOption.IPC_FILTER_UID, SocketOption.IPC_FILTER_GID, SocketOption.IPC_FILTER_PID)
 _INT_BITS = {_OptType.int: 32, _OptType.fd: 32, _OptType.int64: 64}
+_TYPES: dict[int, SocketType] = {int(socket_type): socket_type for socket_type in SocketType}
+#: Past `Socket.__setattr__`, which looks whether the name is that of an option.
+_store = object.__setattr__
 #: Kind of an option's value, by number. Unknown numbers are taken for int; that they do not exist, the core says.
 _KINDS: dict[int, _OptType] = {int(option): option._opt_type for option in SocketOption}
 
@@ -149,7 +152,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
     ) -> None:
         if isinstance(ctx_or_socket, Socket):
             shadow, ctx_or_socket = ctx_or_socket, None
-        self.copy_threshold = package_setting("COPY_THRESHOLD") if copy_threshold is None else copy_threshold
+        _store(self, "copy_threshold", package_setting("COPY_THRESHOLD") if copy_threshold is None else copy_threshold)
         if shadow:
             self._shadow = True
             self._shadow_obj = shadow
@@ -168,7 +171,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
             create = context._entry.create_socket
         except AttributeError:
             raise TypeError(f"Cannot convert {type(context).__name__} to Context: {context!r}") from None
-        self.context = context
+        _store(self, "context", context)
         self._enter(create(socket_type))
         self._set_type(socket_type)
         context._add_socket(self)
@@ -188,12 +191,9 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         self._set_type(entry.core.options.type)
 
     def _set_type(self, socket_type: int) -> None:
-        try:
-            self.type = SocketType(socket_type)
-            self._type_name = SocketType(socket_type).name
-        except ValueError:
-            self.type = socket_type
-            self._type_name = str(socket_type)
+        known = _TYPES.get(socket_type, socket_type)
+        _store(self, "type", known)
+        _store(self, "_type_name", known.name if isinstance(known, SocketType) else str(socket_type))
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
