@@ -98,23 +98,30 @@ class ZmtpEngine(StreamEngineBase):
     # -- start ------------------------------------------------------------------------------------------------------
 
     def plug_internal(self) -> None:
-        """Send the signature, which a 1.0 peer reads as the header of our routing id, and wait."""
+        """Say the signature, which a 1.0 peer reads as the header of our routing id, and listen.
+
+        The peer may have spoken already: then what follows the signature goes out with it.
+        """
         assert self._handle is not None
         if self._options.handshake_ivl > 0:
             self._start_timer(self._options.handshake_ivl, HANDSHAKE_TIMER)
-        self._send_raw(b"\xff" + _SIZE.pack(len(self._options.routing_id) + 1) + b"\x7f")
+        self._out.append(b"\xff" + _SIZE.pack(len(self._options.routing_id) + 1) + b"\x7f")
         self._greeting_sent = _SIGNATURE_SIZE
         self.set_pollin(self._handle)
-        self.in_event()  # the peer may have spoken already
+        self.in_event()
+        self._send_greeting()
 
-    def _send_raw(self, data: bytes) -> None:
-        self._out.append(data)
-        self._output_stopped = False
-        self.out_event()
+    def _send_greeting(self) -> None:
+        """Send what has been added to the greeting, unless some of it waits for the kernel already."""
+        if self._out and self._output_stopped and self.plugged:
+            self._output_stopped = False
+            self.out_event()
 
     def _process_greeting_input(self, data: bytes) -> None:
         rest = self._process_greeting(data)
-        if rest is not None:
+        if rest is None:
+            self._send_greeting()
+        else:
             self._process_input = self._process_frames
             self._process_frames(rest)
 
@@ -162,9 +169,6 @@ class ZmtpEngine(StreamEngineBase):
             return None
         if self._greeting_sent == _SIGNATURE_SIZE:
             self._greeting_sent += 1
-            if len(greeting) == _SIGNATURE_SIZE:
-                self._send_raw(b"\3")
-                return None
             self._out.append(b"\3")
         if len(greeting) <= _REVISION_POS:
             return None
@@ -173,10 +177,10 @@ class ZmtpEngine(StreamEngineBase):
         if self._greeting_sent == _SIGNATURE_SIZE + 1:
             self._greeting_sent += 1
             if revision in (0, 1):
-                self._send_raw(bytes((self._options.type,)))
+                self._out.append(bytes((self._options.type,)))
             else:
-                self._send_raw(b"\1" + NAMES[self._options.mechanism].ljust(20, b"\0") + bytes(32))
-        if len(greeting) < size or not self.plugged:
+                self._out.append(b"\1" + NAMES[self._options.mechanism].ljust(20, b"\0") + bytes(32))
+        if len(greeting) < size:
             return None
         return greeting[size:] if self._select_version(revision, greeting) else None
 
@@ -261,6 +265,10 @@ class ZmtpEngine(StreamEngineBase):
         while command is not None:
             self._control.append(Msg(command, COMMAND))
             command = mechanism.next_handshake_command()
+        if self._out and self._control and self._encoder is not None:
+            # Behind the rest of the greeting, in one system call.
+            self._out = [b"".join((*self._out, *self._encoder.encode(self._control)))]
+            self._control = []
         self._output_stopped = False
         self.out_event()
 

@@ -101,6 +101,49 @@ def test_a_handshake_in_two_pieces(rig: MakeRig, cut: int) -> None:
     assert one.session.received == [b"hello"]
 
 
+class CountingSocket:
+    """A socket that remembers what each send took."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self.sent: list[int] = []
+
+    def send(self, data: Any) -> int:
+        count: int = self._sock.send(data)
+        self.sent.append(count)
+        return count
+
+    def sendmsg(self, buffers: Any) -> int:
+        count: int = self._sock.sendmsg(buffers)
+        self.sent.append(count)
+        return count
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sizes"),
+    [
+        (b"", SIGNATURE, [10, 1]),
+        (SIGNATURE, b"", [11]),
+        (SIGNATURE, GREETING[10:], [11, 53 + 28]),
+        (b"", GREETING, [10, 54 + 28]),
+        (GREETING, b"", [64 + 28]),
+        (GREETING + ready("PUSH"), b"", [64 + 28]),
+    ],
+)
+def test_all_that_can_be_said_is_said_in_one_call(rig: MakeRig, before: bytes, after: bytes, sizes: list[int]) -> None:
+    """Each send costs both sides a wake-up, so what the peer's bytes allow to say goes out together."""
+    one = rig()
+    sock = one.engine._sock = CountingSocket(one.sock)
+    one.peer.sendall(before)
+    one.plug()
+    one.settle()
+    one.send(after)
+    assert sock.sent == sizes
+
+
 def test_the_peer_may_have_spoken_before_plug(rig: MakeRig) -> None:
     """What is in the kernel already is read at once."""
     one = rig()
