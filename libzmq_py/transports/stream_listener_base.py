@@ -70,6 +70,10 @@ class StreamListenerBase(Listener, IOObject):
         """Endpoint text of one end of a socket, "" if it cannot be had."""
         raise NotImplementedError
 
+    def get_peer_name(self, address: Any) -> str:
+        """Endpoint text of the address a connection was accepted from."""
+        raise NotImplementedError
+
     def admit(self, sock: socket.socket, address: Any) -> None:
         """Check a new connection against the filters, and tune it.
 
@@ -163,7 +167,7 @@ class StreamListenerBase(Listener, IOObject):
         try:
             ip.unblock_socket(sock)
             self.admit(sock, address)
-            self.create_engine(sock)
+            self.create_engine(sock, address)
         except OSError as error:
             sock.close()
             self._report(error)
@@ -188,15 +192,15 @@ class StreamListenerBase(Listener, IOObject):
         pair = make_unconnected_bind_endpoint_pair(self.endpoint)
         self._socket.event_accept_failed(pair, error.errno or 0)
 
-    def create_engine(self, sock: socket.socket) -> None:
-        """Hand an accepted connection to a new session, a child of this listener.
+    def create_engine(self, sock: socket.socket, address: Any) -> None:
+        """Hand a connection accepted from `address` to a new session, a child of this listener.
 
         Raises:
             OSError: the connection is of no use (any more).
         """
         pair = EndpointUriPair(
             self.get_socket_name(sock, SocketEnd.LOCAL),
-            self.get_socket_name(sock, SocketEnd.REMOTE),
+            self.get_peer_name(address),
             EndpointType.BIND,
         )
         engine = make_engine(sock, self.options, pair)

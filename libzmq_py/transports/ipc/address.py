@@ -12,7 +12,7 @@ import errno
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from libzmq_py.transports.address import Address, SocketEnd, get_socket_address, refused
 
@@ -60,9 +60,12 @@ class IpcAddress(NamedTuple):
 
 def get_socket_name(sock: socket.socket, end: SocketEnd) -> str:
     """The endpoint text of one end of a unix domain socket, "" if it cannot be had."""
-    name = get_socket_address(sock, end)
-    # Other families have tuples. (`sock.family` would tell as well, but its enum costs more than all of this.)
-    return IpcAddress(os.fsencode(name)).to_string() if isinstance(name, (str, bytes)) else ""
+    return sockaddr_to_string(get_socket_address(sock, end))
+
+
+def sockaddr_to_string(sockaddr: Any) -> str:
+    """The endpoint text of an address in the form the socket module has it, "" if it is of another family: a tuple."""
+    return IpcAddress(os.fsencode(sockaddr)).to_string() if isinstance(sockaddr, (str, bytes)) else ""
 
 
 def resolve_connect(address: str, options: Options) -> Address:

@@ -25,7 +25,7 @@ from typing import Any, Final
 from libzmq_py import ip
 from libzmq_py.endpoint import make_unconnected_bind_endpoint_pair
 from libzmq_py.transports.address import SocketEnd, refused
-from libzmq_py.transports.ipc.address import IpcAddress, get_socket_name
+from libzmq_py.transports.ipc.address import IpcAddress, get_socket_name, sockaddr_to_string
 from libzmq_py.transports.stream_listener_base import StreamListenerBase
 
 if sys.platform != "win32":  # which has no peer credentials either
@@ -121,6 +121,10 @@ class IpcListener(StreamListenerBase):
     def get_socket_name(self, sock: socket.socket, end: SocketEnd) -> str:
         """`ipc://path` of one end."""
         return get_socket_name(sock, end)
+
+    def get_peer_name(self, address: Any) -> str:
+        """`ipc://`: who connects has no name, as a rule."""
+        return sockaddr_to_string(address)
 
     def admit(self, sock: socket.socket, address: Any) -> None:
         """Apply the filters by user, group and process: the peer must pass one of them, if there are any."""

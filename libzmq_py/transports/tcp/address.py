@@ -15,7 +15,7 @@ import errno
 import functools
 import re
 import socket
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from libzmq_py import ip
 from libzmq_py.constants import Errno
@@ -98,8 +98,16 @@ def _resolve_plain(name: str) -> TcpAddress | None:
 
 def get_socket_name(sock: socket.socket, end: SocketEnd) -> str:
     """The endpoint text of one end of a TCP socket, "" if it cannot be had."""
-    match get_socket_address(sock, end):
-        case (str(host), int(port)):  # not by `sock.family`: its enum costs more than all of this
+    return sockaddr_to_string(get_socket_address(sock, end))
+
+
+def sockaddr_to_string(sockaddr: Any) -> str:
+    """The endpoint text of an address in the form the socket module has it, "" if it is none of TCP's.
+
+    The form tells the family; to ask for `sock.family` makes an enum, and costs more than all of this.
+    """
+    match sockaddr:
+        case (str(host), int(port)):
             return f"tcp://{host}:{port}"
         case (str(host), int(port), int(), int(scope_id)):
             return TcpAddress(IpAddr(socket.AF_INET6, host.partition("%")[0], port, scope_id)).to_string()

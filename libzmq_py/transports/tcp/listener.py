@@ -18,6 +18,7 @@ from libzmq_py.transports.stream_listener_base import StreamListenerBase
 from libzmq_py.transports.tcp.address import (
     get_socket_name,
     set_tos_and_priority,
+    sockaddr_to_string,
     tcp_open_socket,
     tune_connected,
 )
@@ -65,6 +66,10 @@ class TcpListener(StreamListenerBase):
     def get_socket_name(self, sock: socket.socket, end: SocketEnd) -> str:
         """`tcp://host:port` of one end."""
         return get_socket_name(sock, end)
+
+    def get_peer_name(self, address: Any) -> str:
+        """`tcp://host:port` of the other end."""
+        return sockaddr_to_string(address)
 
     def admit(self, sock: socket.socket, address: Any) -> None:
         """Apply TCP_ACCEPT_FILTER, then tune."""
