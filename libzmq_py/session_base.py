@@ -174,17 +174,21 @@ class SessionBase(Own, IOObject):
         if pipe is self._pipe:
             self._pipe = None
             self._cancel_linger_timer()
+            if not self.is_terminating and self.options.raw_socket:
+                self._close_raw_peer()
         else:
+            # One that IMMEDIATE gave up. (libzmq: of a raw socket it takes the next connection with it.)
             self._terminating_pipes.discard(pipe)
-        if not self.is_terminating and self.options.raw_socket:
-            # The user has closed the peer by an empty frame.
-            if self._engine is not None:
-                engine, self._engine = self._engine, None
-                engine.terminate()
-            self.terminate()
         if self._pending and self._pipe is None and not self._terminating_pipes:
             self._pending = False
             Own.process_term(self, 0)
+
+    def _close_raw_peer(self) -> None:
+        """The user has closed the peer by an empty frame."""
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            engine.terminate()
+        self.terminate()
 
     # -- connecting -------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
-"""No framing: what one read gives is one message (STREAM, ZMQ_ROUTER_RAW).
+"""No framing: bytes as they come, in messages of at most `in_batch_size` bytes (STREAM, ZMQ_ROUTER_RAW).
 
 Mirrors: src/raw_decoder.cpp, src/raw_decoder.hpp.
+Departs: libzmq reads `in_batch_size` bytes at a time and makes each read a message.  Reads here follow the traffic and
+may be larger, so they are cut: the user sees messages of the same size, and RCVHWM holds the same amount of memory.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from libzmq_py.msg import Message, Msg
 class RawDecoder:
     """Sans-I/O; see `Decoder`."""
 
-    __slots__ = ("_fed", "collector", "error", "has_commands")
+    __slots__ = ("_fed", "_size", "collector", "error", "has_commands")
 
-    def __init__(self) -> None:
+    def __init__(self, in_batch_size: int) -> None:
+        """Make messages of at most `in_batch_size` bytes."""
+        self._size = in_batch_size
         self._fed = b""
         self.collector = FrameCollector()  # never holds anything: a read is a message
         self.has_commands = False
@@ -35,5 +39,8 @@ class RawDecoder:
         return []
 
     def decode(self, data: bytes) -> list[Message]:
-        """The bytes as one message."""
-        return [data] if data else []
+        """The bytes as messages."""
+        size = self._size
+        if len(data) <= size:
+            return [data] if data else []
+        return [data[start : start + size] for start in range(0, len(data), size)]

@@ -22,7 +22,7 @@ class RawEngine(StreamEngineBase):
 
     def plug_internal(self) -> None:
         """Say that the peer is there, if the socket wants to know, and let bytes flow."""
-        self._decoder = RawDecoder()
+        self._decoder = RawDecoder(self._options.in_batch_size)
         self._encoder = RawEncoder()
         self._pull_msgs = self._session.pull_msgs
         assert self._handle is not None

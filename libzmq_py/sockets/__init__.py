@@ -22,6 +22,7 @@ from libzmq_py.sockets.reqrep.rep import Rep
 from libzmq_py.sockets.reqrep.req import Req
 from libzmq_py.sockets.reqrep.router import Router
 from libzmq_py.sockets.socket_base import SocketBase
+from libzmq_py.sockets.stream import Stream
 
 SocketFactory = Callable[[Any, int, int], SocketBase]
 
@@ -37,6 +38,7 @@ SOCKET_TYPES: Final[dict[int, SocketFactory]] = {
     SocketType.PUSH: Push,
     SocketType.XPUB: XPub,
     SocketType.XSUB: XSub,
+    SocketType.STREAM: Stream,
 }
 """Type -> what makes one, from context, slot and socket id."""
 

@@ -1,28 +1,24 @@
 # SPDX-License-Identifier: MPL-2.0
 """ROUTER: every peer has a routing id, put before what it sends and asked for before what it gets (RFC 28).
 
-Mirrors: src/router.cpp, src/router.hpp, routing_socket_base_t of src/socket_base.cpp.
-Departs: whole messages, so a peer that is handed over can be ended at once.  A CONNECT_ROUTING_ID in use is refused by
-connect() (libzmq aborts), and a generated id is never one that is in use.
+Mirrors: src/router.cpp, src/router.hpp.
+Departs: whole messages, so a peer that is handed over can be ended at once.
 """
 
 from __future__ import annotations
 
-import errno
 from typing import Any
 
 from libzmq_py.constants import Errno, SocketOption, SocketType
 from libzmq_py.core.pipe import Pipe
 from libzmq_py.errors import zmq_error
 from libzmq_py.msg import Frame, Message, Msg, frame_bytes, message_of, prepend
-from libzmq_py.options import refused_option
-from libzmq_py.random import generate_random
 from libzmq_py.sockets.fq import FQ
-from libzmq_py.sockets.socket_base import SocketBase, flag_value
-from libzmq_py.wire import put_uint32
+from libzmq_py.sockets.routing_socket_base import RoutingSocketBase
+from libzmq_py.sockets.socket_base import flag_value
 
 
-class Router(SocketBase):
+class Router(RoutingSocketBase):
     """Pipes whose peer has not said its id yet are anonymous: neither read nor addressable."""
 
     def __init__(self, ctx: Any, tid: int, sid: int, type_: int = SocketType.ROUTER) -> None:
@@ -31,15 +27,12 @@ class Router(SocketBase):
         self.options.can_send_hello_msg = True
         self.options.can_recv_disconnect_msg = True
         self._fq: FQ = FQ()
-        self._out_pipes: dict[bytes, Pipe] = {}
         self._anonymous_pipes: set[Pipe] = set()
         # Read by has_in and not yet given to recv.
         self._prefetched: Message | None = None
         # In the middle of an outgoing message, and where it goes (None: it is dropped).
         self._more_out = False
         self._current_out: Pipe | None = None
-        self._next_integral_routing_id = generate_random()
-        self._connect_routing_id = b""
         self._mandatory = False
         self._raw_socket = False
         self._probe_router = False
@@ -56,16 +49,9 @@ class Router(SocketBase):
         else:
             self._anonymous_pipes.add(pipe)
 
-    def xcheck_connect(self, endpoint: str) -> None:
-        """Two peers cannot have one id."""
-        if self._connect_routing_id in self._out_pipes:
-            raise zmq_error(
-                errno.EINVAL, f"Invalid argument (CONNECT_ROUTING_ID {self._connect_routing_id!r} is in use)"
-            )
-
     def _identify_peer(self, pipe: Pipe, locally_initiated: bool) -> bool:
         if locally_initiated and self._connect_routing_id:
-            routing_id, self._connect_routing_id = self._connect_routing_id, b""
+            routing_id = self._extract_connect_routing_id()
         elif self.options.raw_socket:
             routing_id = self._generate_routing_id()
         else:
@@ -81,32 +67,21 @@ class Router(SocketBase):
                 if not self._handover:
                     return False  # stays connected and is never read
                 self._hand_over(routing_id, old_pipe)
-        pipe.router_socket_routing_id = routing_id
-        self._out_pipes[routing_id] = pipe
+        self._add_out_pipe(routing_id, pipe)
         return True
 
     def _hand_over(self, routing_id: bytes, old_pipe: Pipe) -> None:
         """The newcomer gets the id; the old peer, under another, may finish what it has sent."""
         del self._out_pipes[routing_id]
-        new_routing_id = self._generate_routing_id()
-        old_pipe.router_socket_routing_id = new_routing_id
-        self._out_pipes[new_routing_id] = old_pipe
+        self._add_out_pipe(self._generate_routing_id(), old_pipe)
         old_pipe.terminate(True)
-
-    def _generate_routing_id(self) -> bytes:
-        while True:
-            routing_id = b"\0" + put_uint32(self._next_integral_routing_id)
-            self._next_integral_routing_id = (self._next_integral_routing_id + 1) & 0xFFFFFFFF
-            if routing_id not in self._out_pipes:
-                return routing_id
 
     def xpipe_terminated(self, pipe: Pipe) -> None:
         """Forget the peer; a message on its way to it is dropped."""
         if pipe in self._anonymous_pipes:
             self._anonymous_pipes.discard(pipe)
             return
-        if self._out_pipes.get(pipe.router_socket_routing_id) is pipe:
-            del self._out_pipes[pipe.router_socket_routing_id]
+        self._erase_out_pipe(pipe)
         self._fq.pipe_terminated(pipe)
         pipe.rollback()
         if pipe is self._current_out:
@@ -119,9 +94,6 @@ class Router(SocketBase):
         elif self._identify_peer(pipe, False):
             self._anonymous_pipes.discard(pipe)
             self._fq.attach(pipe)
-
-    def xwrite_activated(self, pipe: Pipe) -> None:
-        """Nothing to do: the pipe is asked at every send."""
 
     # -- send -------------------------------------------------------------------------------------------------------
 
@@ -142,10 +114,7 @@ class Router(SocketBase):
         if full:
             return False
         if pipe is not None:
-            if self._raw_socket:
-                self._send_raw(pipe, frames[1])
-            else:
-                pipe.send(message_of(frames[1:]))
+            pipe.send(message_of(frames[1:]))
         return True
 
     def _select(self, routing_id: Frame) -> tuple[Pipe | None, bool]:
@@ -173,14 +142,14 @@ class Router(SocketBase):
         return True
 
     def _send_part(self, frame: Frame, more: bool) -> None:
-        if self._raw_socket:
+        if self.options.raw_socket:
             more = False
         self._more_out = more
         pipe = self._current_out
         if pipe is None:
             return
-        if self._raw_socket:
-            self._send_raw(pipe, frame)
+        if self._raw_socket and not len(frame):
+            pipe.terminate(False)  # an empty frame closes a raw peer
         elif not pipe.write_part(frame, more):
             # There was room for it, so the pipe is ending.
             pipe.rollback()
@@ -190,15 +159,9 @@ class Router(SocketBase):
         if not more:
             self._current_out = None
 
-    def _send_raw(self, pipe: Pipe, frame: Frame) -> None:
-        """An empty frame closes a raw peer."""
-        if len(frame):
-            pipe.send(frame)  # type: ignore[arg-type]
-        else:
-            pipe.terminate(False)
-
     def _accepts_units(self) -> bool:
-        return not self._more_out
+        # A raw peer's messages have one frame, and what follows it is the next message's id.
+        return not self._more_out and not self.options.raw_socket
 
     def rollback(self) -> None:
         """Drop the message that was begun."""
@@ -258,10 +221,6 @@ class Router(SocketBase):
             self._handover = flag_value(option, value)
         elif option == SocketOption.PROBE_ROUTER:
             self._probe_router = flag_value(option, value)
-        elif option == SocketOption.CONNECT_ROUTING_ID:
-            if not isinstance(value, bytes) or not value:
-                raise refused_option(option, value, "at least one byte")
-            self._connect_routing_id = value
         else:
-            return False
+            return super().xsetsockopt(option, value)
         return True
