@@ -2,13 +2,13 @@
 """The context: composition root of sockets, threads and mailboxes.
 
 Mirrors: src/ctx.cpp, src/ctx.hpp.
-Departs: inproc names live in `transports/inproc.py`.
+Departs: inproc names live in `transports/inproc.py`.  Slots are made when they are needed, not MAX_SOCKETS at once.
 
 Slots number the mailboxes: 0 is where `terminate` waits, 1 the reaper, then the I/O threads, then one per socket.  A
 command is routed by its destination's number alone.  Threads start with the first socket.
 
-Locks: `_slot_sync` guards sockets, free slots and the starting/terminating flags; `_opt_sync` the options;
-`send_command` takes none, as the table of slots never changes its length once threads run.
+Locks: `_slot_sync` guards sockets, slots and the starting/terminating flags; `_opt_sync` the options; `send_command`
+takes none, as a slot never moves once it is in the table, and to read an item of a list is atomic while others append.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import errno
 import itertools
 import logging
 import os
+import re
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py.constants import ContextOption, Errno, SocketOption
 from libzmq_py.core.mailbox import Mailbox
-from libzmq_py.core.object import REAPER_TID, TERM_TID
+from libzmq_py.core.object import REAPER_TID
 from libzmq_py.core.thread import ThreadSettings
 from libzmq_py.errors import ZMQError, zmq_error
 from libzmq_py.io_threads.io_thread import IOThread
@@ -51,6 +52,11 @@ IPV6: Final = 42
 BLOCKY: Final = 70
 
 _MAX_SOCKETS_LIMIT: Final = 65535
+#: What the operating system has for the name of a thread, its end included.
+_NAME_PREFIX_MAX: Final = 16
+#: Options that are numbers, and that are yes or no, and where they are kept.
+_STORED: Final = {IO_THREADS: "_io_thread_count", MAX_SOCKETS: "_max_sockets", MAX_MSGSZ: "_max_msgsz"}
+_FLAGS: Final = {ZERO_COPY_RECV: "_zero_copy", IPV6: "_ipv6", BLOCKY: "_blocky"}
 _PAIR: Final = 0
 
 # Socket ids are unique in the process; the first is 1.
@@ -73,7 +79,10 @@ class Ctx:
         self._terminating = False
         self._sockets: set[SocketBase] = set()
         self._slots: list[Mailbox | None] = []
+        # Slots of sockets that have ended; the last to become free is the next to be used.
         self._empty_slots: list[int] = []
+        # Length that the table of slots may reach.
+        self._slot_limit = 0
         self._io_threads: list[IOThread] = []
         self.reaper: Reaper | None = None
         try:
@@ -91,43 +100,43 @@ class Ctx:
 
     # -- options ----------------------------------------------------------------------------------------------------
 
-    def set(self, option: int, value: int) -> None:
-        """Set a context option (zmq_ctx_set).
+    def set(self, option: int, value: int | bytes) -> None:
+        """Set a context option (zmq_ctx_set; with bytes, which THREAD_NAME_PREFIX takes, zmq_ctx_set_ext).
 
         Raises:
             ZMQError: EINVAL, unknown option or value out of range.
         """
         with self._opt_sync:
-            if not self._set(option, value):
+            if not (self._set_int(option, int(value)) if isinstance(value, int) else self._set_bytes(option, value)):
                 raise zmq_error(errno.EINVAL, f"Invalid argument (context option {_name(option)} = {value!r})")
 
-    def _set(self, option: int, value: int) -> bool:
-        minimum = 1 if option == MAX_SOCKETS else 0
+    def _set_int(self, option: int, value: int) -> bool:
         settings = self._thread_settings
         if option == THREAD_NAME_PREFIX:
             settings.name_prefix = str(value)
             return True
-        if value < minimum:
+        if value < (1 if option == MAX_SOCKETS else 0):
             return False
-        if option == MAX_SOCKETS and value > _MAX_SOCKETS_LIMIT:
+        if option in _STORED:
+            setattr(self, _STORED[option], value)
+        elif option in _FLAGS:
+            setattr(self, _FLAGS[option], value != 0)
+        elif option == THREAD_PRIORITY:
+            settings.priority = value
+        elif option == THREAD_SCHED_POLICY:
+            settings.sched_policy = value
+        elif option == THREAD_AFFINITY_CPU_ADD:
+            settings.affinity_cpus.add(value)
+        elif option == THREAD_AFFINITY_CPU_REMOVE and value in settings.affinity_cpus:
+            settings.affinity_cpus.remove(value)
+        else:
             return False
-        if option == THREAD_AFFINITY_CPU_REMOVE and value not in settings.affinity_cpus:
+        return True
+
+    def _set_bytes(self, option: int, value: bytes) -> bool:
+        if option != THREAD_NAME_PREFIX or not 0 < len(value) <= _NAME_PREFIX_MAX:
             return False
-        setter = {
-            IO_THREADS: lambda: setattr(self, "_io_thread_count", value),
-            MAX_SOCKETS: lambda: setattr(self, "_max_sockets", value),
-            THREAD_PRIORITY: lambda: setattr(settings, "priority", value),
-            THREAD_SCHED_POLICY: lambda: setattr(settings, "sched_policy", value),
-            MAX_MSGSZ: lambda: setattr(self, "_max_msgsz", value),
-            THREAD_AFFINITY_CPU_ADD: lambda: settings.affinity_cpus.add(value),
-            THREAD_AFFINITY_CPU_REMOVE: lambda: settings.affinity_cpus.remove(value),
-            ZERO_COPY_RECV: lambda: setattr(self, "_zero_copy", bool(value)),
-            IPV6: lambda: setattr(self, "_ipv6", bool(value)),
-            BLOCKY: lambda: setattr(self, "_blocky", bool(value)),
-        }.get(option)
-        if setter is None:
-            return False
-        setter()
+        self._thread_settings.name_prefix = value.decode("utf-8", "replace")
         return True
 
     def get(self, option: int) -> int:
@@ -137,22 +146,28 @@ class Ctx:
             ZMQError: EINVAL, unknown or write-only option.
         """
         with self._opt_sync:
-            prefix = self._thread_settings.name_prefix
             values: dict[int, int] = {
-                IO_THREADS: self._io_thread_count,
-                MAX_SOCKETS: self._max_sockets,
                 SOCKET_LIMIT: _MAX_SOCKETS_LIMIT,
                 THREAD_SCHED_POLICY: self._thread_settings.sched_policy,
-                MAX_MSGSZ: self._max_msgsz,
                 MSG_T_SIZE: 64,  # of libzmq's zmq_msg_t
-                THREAD_NAME_PREFIX: int(prefix) if prefix.isdigit() else 0,
-                ZERO_COPY_RECV: int(self._zero_copy),
-                IPV6: int(self._ipv6),
-                BLOCKY: int(self._blocky),
+                THREAD_NAME_PREFIX: _atoi(self._thread_settings.name_prefix),
+                **{number: getattr(self, attribute) for number, attribute in _STORED.items()},
+                **{number: int(getattr(self, attribute)) for number, attribute in _FLAGS.items()},
             }
             if option not in values:
                 raise zmq_error(errno.EINVAL, f"Invalid argument (context option {_name(option)} cannot be read)")
             return values[option]
+
+    def get_ext(self, option: int) -> int | bytes:
+        """Read a context option, THREAD_NAME_PREFIX as bytes (zmq_ctx_get_ext).
+
+        Raises:
+            ZMQError: EINVAL, unknown or write-only option.
+        """
+        if option != THREAD_NAME_PREFIX:
+            return self.get(option)
+        with self._opt_sync:
+            return self._thread_settings.name_prefix.encode()
 
     @property
     def default_ipv6(self) -> bool:
@@ -181,12 +196,15 @@ class Ctx:
                 raise zmq_error(Errno.ETERM)
             if self._starting:
                 self._start()
-            if not self._empty_slots:
+            if not self._empty_slots and len(self._slots) >= self._slot_limit:
                 raise zmq_error(errno.EMFILE, f"Too many open files (MAX_SOCKETS is {self._max_sockets})")
             return self._add_socket(socket_class)
 
     def _add_socket(self, socket_class: SocketFactory) -> SocketBase:
-        """Make a socket in a free slot, under `_slot_sync`."""
+        """Make a socket in a free slot, or a new one, under `_slot_sync`."""
+        if not self._empty_slots:
+            self._empty_slots.append(len(self._slots))
+            self._slots.append(None)
         slot = self._empty_slots.pop()
         try:
             socket = socket_class(self, slot, next(_NEXT_SOCKET_ID))
@@ -202,8 +220,6 @@ class Ctx:
         with self._opt_sync:
             max_sockets, count = self._max_sockets, self._io_thread_count
         first_socket = 2 + count
-        self._slots = [None] * (first_socket + max_sockets)
-        self._slots[TERM_TID] = self._term_mailbox
         started: list[IOThread] = []
         try:
             reaper = Reaper(self, REAPER_TID)
@@ -214,12 +230,10 @@ class Ctx:
             for thread in started:
                 thread.discard()
             raise zmq_error(error.errno or errno.EMFILE, f"{error.strerror} (starting the context)") from error
-        for thread in started:
-            self._slots[thread.tid] = thread.mailbox
+        self._slots = [self._term_mailbox, *(thread.mailbox for thread in started)]
+        self._slot_limit = first_socket + max_sockets
         self.reaper, self._io_threads = reaper, started[1:]
         self._start_threads(started)
-        # A stack with the lowest number on top.
-        self._empty_slots = list(range(len(self._slots) - 1, first_socket - 1, -1))
         self._starting = False
 
     def _start_threads(self, threads: list[IOThread]) -> None:
@@ -344,10 +358,7 @@ class Ctx:
             with self._slot_sync:
                 if not self._sockets:
                     return  # somebody else was quicker, and the reaper may be gone
-                if not self._empty_slots:
-                    # Beyond MAX_SOCKETS, as the user's sockets cannot end without it. Appending moves no other slot.
-                    self._slots.append(None)
-                    self._empty_slots.append(len(self._slots) - 1)
+                # Beyond MAX_SOCKETS if need be, as the user's sockets cannot end without it.
                 socket = self._add_socket(SOCKET_TYPES[_PAIR])
             try:
                 socket.bind(name)
@@ -355,6 +366,12 @@ class Ctx:
                 # Somebody has bound it in the meantime, and so joined what was parked.
                 _LOG.debug("= %s is bound already: %s", name, error)
             socket.close()
+
+
+def _atoi(text: str) -> int:
+    """What C's atoi makes of it: the number it begins with, or 0."""
+    number = re.match(r"[ \t-\r]*([+-]?[0-9]+)", text, re.ASCII)
+    return int(number.group(1)) if number else 0
 
 
 def _name(option: int) -> str:

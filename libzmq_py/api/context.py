@@ -296,6 +296,37 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         _check_int(option, "option")
         return self._entry.core.get(option)
 
+    def set_ext(self, option: int, optval: int | bytes | str) -> None:
+        """Set an option of the context, THREAD_NAME_PREFIX to a text of 1 to 16 bytes.
+
+        Raises:
+            ZMQError: EINVAL, no such option, or no such value.
+            TypeError: The option is no int, or the value neither int, bytes nor str.
+            RuntimeError: The context has ended.
+
+        zmq_ctx_set_ext.
+        """
+        if isinstance(optval, str):
+            optval = optval.encode()
+        if not isinstance(optval, bytes):
+            self.set(option, optval)
+            return
+        self._check_open()
+        _check_int(option, "option")
+        self._entry.core.set(option, optval)
+
+    def get_ext(self, option: int) -> int | bytes:
+        """Read an option of the context, THREAD_NAME_PREFIX as bytes.
+
+        Raises:
+            As ``get``.
+
+        zmq_ctx_get_ext.
+        """
+        self._check_open()
+        _check_int(option, "option")
+        return self._entry.core.get_ext(option)
+
     def _check_open(self) -> None:
         if self.closed:
             raise RuntimeError("Context has been destroyed")

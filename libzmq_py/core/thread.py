@@ -2,18 +2,28 @@
 """Starting the library's own threads, with names and, where the system allows, scheduling.
 
 Mirrors: src/thread.cpp, src/thread.hpp, and thread_ctx_t of src/ctx.cpp.
-Departs: daemon threads, so that a program that forgets a context still ends (the public face terminates live
-contexts at exit, before daemon threads stop).
+Departs:
+- daemon threads, so that a program that forgets a context still ends (the public face terminates live contexts at exit,
+  before daemon threads stop);
+- what the system refuses is logged, and the thread runs (libzmq aborts the process for a policy, a CPU or a niceness
+  that may not be had);
+- a policy in need of a priority gets its lowest when there is none (libzmq: abort).
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable
 
 _LOG = logging.getLogger("libzmq_py.thread")
+
+#: Longest name the system keeps of a thread, in bytes.
+_SYSTEM_NAME_MAX = 15
+#: The policies that know priorities.
+_REAL_TIME_POLICIES = {getattr(os, name) for name in ("SCHED_FIFO", "SCHED_RR") if hasattr(os, name)}
 
 
 class ThreadSettings:
@@ -30,27 +40,50 @@ class ThreadSettings:
 
 
 def start_thread(name: str, run: Callable[[], None], settings: ThreadSettings) -> threading.Thread:
-    """Start a background thread named `[prefix/]ZMQbg/<name>`, cut at 15 characters as the kernel does."""
+    """Start a background thread named `[prefix/]ZMQbg/<name>`; the system keeps 15 bytes of that."""
     full_name = f"{settings.name_prefix}/ZMQbg/{name}" if settings.name_prefix else f"ZMQbg/{name}"
 
     def main() -> None:
+        _set_system_name(full_name)
         _apply(settings)
         run()
 
-    thread = threading.Thread(target=main, name=full_name[:15], daemon=True)
+    thread = threading.Thread(target=main, name=full_name, daemon=True)
     thread.start()
     return thread
 
 
+def _set_system_name(name: str) -> None:
+    """Tell the system the name of the calling thread, for ps and top. (Python does so from 3.14 on.)"""
+    if sys.platform != "linux":
+        return
+    try:
+        with open(f"/proc/self/task/{threading.get_native_id()}/comm", "wb") as comm:
+            comm.write(name.encode()[:_SYSTEM_NAME_MAX])
+    except OSError as error:
+        _LOG.debug("= %s: cannot be named: %s", name, error)
+
+
 def _apply(settings: ThreadSettings) -> None:
     """Apply scheduling to the calling thread; what the system refuses is logged, as it is no reason not to run."""
+    if settings.sched_policy >= 0 and hasattr(os, "sched_setscheduler"):
+        _try("scheduling policy", lambda: _set_policy(settings.sched_policy, settings.priority))
+    if settings.priority > 0 and settings.sched_policy not in _REAL_TIME_POLICIES and hasattr(os, "nice"):
+        # These policies have no priorities. As in libzmq, any wish for one is a wish for the highest.
+        _try("niceness", lambda: os.nice(-20))
+    if settings.affinity_cpus and hasattr(os, "sched_setaffinity"):
+        _try("CPUs", lambda: os.sched_setaffinity(0, settings.affinity_cpus))
+
+
+def _set_policy(policy: int, priority: int) -> None:
+    lowest = os.sched_get_priority_min(policy)
+    if policy not in _REAL_TIME_POLICIES:
+        priority = 0
+    os.sched_setscheduler(0, policy, os.sched_param(max(priority, lowest)))
+
+
+def _try(what: str, call: Callable[[], object]) -> None:
     try:
-        if settings.affinity_cpus and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, settings.affinity_cpus)
-        if settings.sched_policy >= 0 and hasattr(os, "sched_setscheduler"):
-            priority = max(settings.priority, os.sched_get_priority_min(settings.sched_policy))
-            os.sched_setscheduler(0, settings.sched_policy, os.sched_param(priority))
-        elif settings.priority > 0 and hasattr(os, "nice"):
-            os.nice(settings.priority)
-    except OSError as error:
-        _LOG.warning("cannot set the scheduling of a background thread: %s", error)
+        call()
+    except (OSError, ValueError, OverflowError) as error:
+        _LOG.warning("cannot set the %s of a background thread: %s", what, error)

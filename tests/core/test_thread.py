@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from typing import Any
 
 import pytest
 
@@ -30,10 +31,30 @@ def test_name_without_prefix() -> None:
     assert thread.daemon
 
 
-def test_name_with_prefix_is_cut_as_the_kernel_does() -> None:
-    """<prefix>/ZMQbg/<name>, 15 characters of it."""
-    assert run("Reaper", ThreadSettings(name_prefix="7")).name == "7/ZMQbg/Reaper"
-    assert run("Reaper", ThreadSettings(name_prefix="1234567")).name == "1234567/ZMQbg/R"
+def system_name() -> str:
+    with open(f"/proc/self/task/{threading.get_native_id()}/comm") as comm:
+        return comm.read().rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "name", "seen"),
+    [
+        ("", "Reaper", "ZMQbg/Reaper"),
+        ("7", "Reaper", "7/ZMQbg/Reaper"),
+        ("1234567", "Reaper", "1234567/ZMQbg/R"),
+        ("x" * 20, "IO/0", "x" * 15),
+        ("größe", "IO/0", "größe/ZMQbg/I"),
+    ],
+)
+def test_the_system_knows_the_name(prefix: str, name: str, seen: str) -> None:
+    """<prefix>/ZMQbg/<name>, 15 bytes of it in the system, all of it in Python."""
+    if not os.path.isdir("/proc/self/task"):
+        pytest.skip("no such file system")
+    names: list[str] = []
+    thread = start_thread(name, lambda: names.append(system_name()), ThreadSettings(name_prefix=prefix))
+    thread.join(PATIENCE)
+    assert names == [seen]
+    assert thread.name == (f"{prefix}/ZMQbg/{name}" if prefix else f"ZMQbg/{name}")
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
@@ -62,23 +83,47 @@ def test_a_refused_setting_is_logged_and_the_thread_runs(
     assert "not you" in caplog.text
 
 
-def test_policy_and_priority_reach_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A policy is set with at least its own minimum priority."""
-    if not hasattr(os, "sched_setscheduler"):
-        pytest.skip("no scheduling policies here")
-    asked: list[tuple[int, int]] = []
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [({"sched_policy": 4711}, "policy"), ({"affinity_cpus": {4711}}, "CPUs"), ({"affinity_cpus": {2**31 - 1}}, "CPUs")],
+    ids=["no such policy", "no such CPU", "no CPU at all"],
+)
+def test_impossible_settings_are_logged(
+    settings: dict[str, Any], what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """libzmq aborts the process here."""
+    with caplog.at_level(logging.WARNING, "libzmq_py.thread"):
+        run("IO/0", ThreadSettings(**settings))
+    assert what in caplog.text
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What was asked of the system, which does nothing."""
+    calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr(
-        thread_module.os, "sched_setscheduler", lambda _pid, policy, param: asked.append((policy, param.sched_priority))
+        thread_module.os,
+        "sched_setscheduler",
+        lambda _pid, policy, param: calls.append(("policy", policy, param.sched_priority)),
+        raising=False,
     )
+    monkeypatch.setattr(thread_module.os, "nice", lambda by: calls.append(("nice", by)))
+    return calls
+
+
+def test_policy_and_priority_reach_the_system(asked: list[tuple[Any, ...]]) -> None:
+    """A real-time policy is set with its priority, at least its own minimum; nice() is not for it."""
     run("IO/0", ThreadSettings(sched_policy=os.SCHED_FIFO, priority=-1))
-    run("IO/0", ThreadSettings(sched_policy=os.SCHED_FIFO, priority=7))
-    assert asked == [(os.SCHED_FIFO, os.sched_get_priority_min(os.SCHED_FIFO)), (os.SCHED_FIFO, 7)]
+    run("IO/0", ThreadSettings(sched_policy=os.SCHED_RR, priority=7))
+    assert asked == [
+        ("policy", os.SCHED_FIFO, os.sched_get_priority_min(os.SCHED_FIFO)),
+        ("policy", os.SCHED_RR, 7),
+    ]
 
 
-def test_a_priority_alone_is_a_niceness(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a policy THREAD_PRIORITY goes to nice()."""
-    asked: list[int] = []
-    monkeypatch.setattr(thread_module.os, "nice", asked.append)
-    run("IO/0", ThreadSettings(priority=3))
-    run("IO/0", ThreadSettings())
-    assert asked == [3]
+def test_a_priority_without_a_real_time_policy_is_a_niceness(asked: list[tuple[Any, ...]]) -> None:
+    """The highest there is, whatever the number, as in libzmq; 0 and -1 ask for nothing."""
+    for priority in (3, 0, -1):
+        run("IO/0", ThreadSettings(priority=priority))
+    run("IO/0", ThreadSettings(priority=1, sched_policy=os.SCHED_BATCH))
+    assert asked == [("nice", -20), ("policy", os.SCHED_BATCH, 0), ("nice", -20)]
