@@ -215,6 +215,11 @@ class Ctx:
         self._slots[slot] = socket.mailbox
         return socket
 
+    def sockets(self) -> list[SocketBase]:
+        """All sockets that have not ended, the closed ones that still deliver among them."""
+        with self._slot_sync:
+            return list(self._sockets)
+
     def _start(self) -> None:
         """Start the reaper and the I/O threads, under `_slot_sync`."""
         with self._opt_sync:

@@ -57,7 +57,7 @@ def proxy(
     """Pass messages until TERMINATE comes from `control` (zmq_proxy, zmq_proxy_steerable).
 
     Args:
-        frontend, backend: may be one and the same socket.
+        frontend, backend: may be one and the same socket, which then gets back what it gave.
         capture: gets a copy of every message.
         control: takes PAUSE, RESUME, TERMINATE and STATISTICS.
 
@@ -81,7 +81,7 @@ def _wait(directions: list[tuple[_Side, _Side]], control: SocketBase | None, tim
     """Wait for what is missing to pass a message in some direction: input, or room for the input there is."""
     wanted: dict[SocketBase, int] = {}
     for source, target in directions:
-        if source.socket.events() & POLLIN:
+        if source.socket is not target.socket and source.socket.events() & POLLIN:
             wanted[target.socket] = wanted.get(target.socket, 0) | POLLOUT
         else:
             wanted[source.socket] = wanted.get(source.socket, 0) | POLLIN
@@ -93,8 +93,10 @@ def _wait(directions: list[tuple[_Side, _Side]], control: SocketBase | None, tim
 
 def _forward(source: _Side, target: _Side, capture: SocketBase | None) -> bool:
     """Pass up to a burst of messages; True if any was passed."""
+    # One socket for both directions may have to receive before it can send (REP), so its room is not asked about.
+    lone = source.socket is target.socket
     count = 0
-    while count < _BURST and source.socket.events() & POLLIN and target.socket.events() & POLLOUT:
+    while count < _BURST and source.socket.events() & POLLIN and (lone or target.socket.events() & POLLOUT):
         frames = source.socket.recv_multipart()
         if capture is not None:
             capture.send_multipart(tuple(frames))

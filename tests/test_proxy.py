@@ -272,3 +272,13 @@ def test_one_blocked_direction_leaves_the_other_open(stage: Stage) -> None:
     for n in range(20):
         right.send(b"%d" % n)
         assert recv(left) == [b"%d" % n]
+
+
+def test_one_rep_on_both_sides(stage: Stage) -> None:
+    """A REP that is both frontend and backend echoes, though it cannot send before it has received."""
+    rep = stage.socket(T.REP, bind="both")
+    stage.start(rep, rep)
+    req = stage.socket(T.REQ, connect="both")
+    for number in range(3):
+        req.send_multipart((b"hello", b"%d" % number))
+        assert recv(req) == [b"hello", b"%d" % number]

@@ -89,7 +89,7 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
             self._shadow_obj = shadow
             self._entry = _entry_of(shadow)
         else:
-            _check_int(io_threads, "io_threads")
+            check_int(io_threads, "io_threads")
             entry = ContextEntry()
             try:
                 entry.core.set(ContextOption.IO_THREADS, io_threads)
@@ -276,10 +276,10 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         zmq_ctx_set.
         """
         self._check_open()
-        _check_int(option, "option")
+        check_int(option, "option")
         if not isinstance(optval, int):
             raise TypeError(f"expected int, got: {optval!r}")
-        _check_int(optval, "optval")
+        check_int(optval, "optval")
         self._entry.core.set(option, optval)
 
     def get(self, option: int) -> int:
@@ -293,7 +293,7 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         zmq_ctx_get.
         """
         self._check_open()
-        _check_int(option, "option")
+        check_int(option, "option")
         return self._entry.core.get(option)
 
     def set_ext(self, option: int, optval: int | bytes | str) -> None:
@@ -384,7 +384,7 @@ def _entry_of(shadow: Context[Any] | int) -> ContextEntry:
     return entry
 
 
-def _check_int(value: object, name: str) -> None:
+def check_int(value: object, name: str) -> None:
     """Take what fits into a C int.
 
     Raises:

@@ -13,7 +13,9 @@ text; closing does nothing; a new context works.
 
 *Exit*: sockets left open are closed and contexts terminated, which waits until what was sent is delivered (LINGER);
 Ctrl-C ends the wait, and a program that ended by Ctrl-C does not wait at all. Sockets that another thread is using
-are left alone, as closing them under that thread's feet could hang or fail where the user did nothing wrong.
+are left alone, as closing them under that thread's feet could hang or fail where the user did nothing wrong. Under
+pyzmq (``pyzmq_backend``) the wait has a limit: programs written for pyzmq may end with messages that nobody will ever
+take, and pyzmq does not wait for them.
 
 No libzmq twin: there a handle is a pointer, and a fork is noticed by comparing process ids in many places.
 """
@@ -257,6 +259,8 @@ class _ExitState:
     """Whether the interpreter is about to end; __del__ methods keep quiet then."""
 
     exiting = False
+    #: Seconds to wait at most for what is undelivered; None is as long as LINGER says.
+    patience: float | None = None
 
 
 exit_state: Final = _ExitState()
@@ -267,24 +271,28 @@ def _at_exit() -> None:
     # Set by the interpreter when it has printed the exception that ended the program.
     if getattr(sys, "last_type", None) is KeyboardInterrupt:
         return
+    deadline = None if exit_state.patience is None else time.monotonic() + exit_state.patience
     try:
         busy = _sockets_in_use_elsewhere()
         for context in list(CONTEXTS.values()):
-            _finish(context, busy)
+            _finish(context, busy, deadline)
     except KeyboardInterrupt:
         pass  # the user will not wait for what is undelivered
 
 
-def _finish(context: ContextEntry, busy: set[int]) -> None:
+def _finish(context: ContextEntry, busy: set[int], deadline: float | None) -> None:
     entries = [entry for entry in list(SOCKETS.values()) if entry.context is context]
     idle = [entry for entry in entries if entry.key not in busy]
+    # Those that were closed before, too, may still be delivering.
+    left_alone = {entry.core for entry in entries if entry.key in busy}
+    closing = [core for core in context.core.sockets() if core not in left_alone]
     for entry in idle:
         entry.close()
-    if len(idle) == len(entries):
+    if len(idle) == len(entries) and deadline is None:
         context.terminate()
         return
-    # The context cannot end; wait until the sockets that were closed have delivered.
-    while any(_is_lingering(entry.core) for entry in idle):
+    # The context cannot end, or not in time; wait until the sockets that were closed have delivered.
+    while any(_is_lingering(core) for core in closing) and (deadline is None or time.monotonic() < deadline):
         time.sleep(_LOOK_AGAIN)
 
 

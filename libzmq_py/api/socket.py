@@ -281,7 +281,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
         zmq_bind.
         """
-        endpoint = _endpoint(addr)
+        endpoint = endpoint_text(addr)
         try:
             self._core.bind(endpoint)
         except ZMQError as error:
@@ -304,7 +304,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
         zmq_connect.
         """
-        endpoint = _endpoint(addr)
+        endpoint = endpoint_text(addr)
         try:
             self._core.connect(endpoint)
         except ZMQError as error:
@@ -332,7 +332,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
         zmq_unbind.
         """
-        self._core.term_endpoint(_endpoint(addr))
+        self._core.term_endpoint(endpoint_text(addr))
 
     def disconnect(self, addr: str | bytes) -> None:
         """Undo ``connect``.
@@ -343,7 +343,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
         zmq_disconnect.
         """
-        self._core.term_endpoint(_endpoint(addr))
+        self._core.term_endpoint(endpoint_text(addr))
 
     def bind_to_random_port(
         self, addr: str, min_port: int = _DEFAULT_PORTS[0], max_port: int = _DEFAULT_PORTS[1], max_tries: int = 100
@@ -400,20 +400,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         core = self._core
         if isinstance(core, DeadSocket):
             core.refuse()
-        if isinstance(optval, str):
-            raise TypeError(f"unicode not allowed, use setsockopt_string (option {option_name(option)})")
-        kind = _KINDS.get(option, _OptType.int)
-        if kind is _OptType.bytes:
-            if optval is not None and not isinstance(optval, bytes):
-                raise TypeError(f"expected bytes, got: {optval!r} (option {option_name(option)})")
-        elif optval is None and option in _IPC_FILTERS:
-            pass  # clears the filter
-        elif not isinstance(optval, int):
-            raise TypeError(f"expected int, got: {optval!r} (option {option_name(option)})")
-        elif optval.bit_length() >= _INT_BITS[kind] and optval != -(1 << _INT_BITS[kind] - 1):
-            raise OverflowError(f"value too large to convert to {kind.value}: {optval} (option {option_name(option)})")
-        if not isinstance(option, int):
-            raise TypeError(f"an integer is required, got option {option!r}")
+        check_option_value(option, optval)
         core.setsockopt(option, optval)
 
     def get(self, option: int) -> int | bytes:
@@ -915,19 +902,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         core = self._core
         if isinstance(core, DeadSocket):
             core.refuse()
-        view = byte_view(buffer)
-        if view.readonly:
-            raise BufferError(f"memoryview: underlying buffer is not writable ({type(buffer).__name__})")
-        if nbytes < 0:
-            raise ValueError(f"{nbytes=} must be non-negative")
-        if nbytes > len(view):
-            raise ValueError(f"{nbytes=} too big for memoryview of {len(view)}B")
-        item = self._core_recv(flags)
-        data = item.data if isinstance(item, Msg) else item
-        size = len(data)
-        stored = min(size, nbytes or len(view))
-        view[:stored] = memoryview(data)[:stored]
-        return size
+        view = writable_view(buffer, nbytes)
+        return store_frame(self._core_recv(flags), view)
 
     def _deserialize(self, recvd: _T, load: Callable[[_T], _RT]) -> _RT:
         """Turn what ``recv`` gave into what is returned; asynchronous subclasses wait for it first."""
@@ -1014,7 +990,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
         zmq_socket_monitor, zmq_socket_monitor_versioned.
         """
-        self._core.monitor(None if addr is None else _endpoint(addr), events, version, type)
+        self._core.monitor(None if addr is None else endpoint_text(addr), events, version, type)
 
     def monitor_pipes_stats(self) -> None:
         """Have the monitor (version 2) send an EVENT_PIPES_STATS for each pipe.
@@ -1067,7 +1043,57 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         self._core.leave(group if isinstance(group, str) else group.decode())
 
 
-def _endpoint(addr: Any) -> str:
+def check_option_value(option: int, optval: object) -> None:
+    """Refuse a value that is not of the kind the option has in C.
+
+    Raises:
+        TypeError: The value is of the wrong kind, or the option is no int.
+        OverflowError: An int is too large for C.
+    """
+    if isinstance(optval, str):
+        raise TypeError(f"unicode not allowed, use setsockopt_string (option {option_name(option)})")
+    kind = _KINDS.get(option, _OptType.int)
+    if kind is _OptType.bytes:
+        if optval is not None and not isinstance(optval, bytes):
+            raise TypeError(f"expected bytes, got: {optval!r} (option {option_name(option)})")
+    elif optval is None and option in _IPC_FILTERS:
+        pass  # clears the filter
+    elif not isinstance(optval, int):
+        raise TypeError(f"expected int, got: {optval!r} (option {option_name(option)})")
+    elif optval.bit_length() >= _INT_BITS[kind] and optval != -(1 << _INT_BITS[kind] - 1):
+        raise OverflowError(f"value too large to convert to {kind.value}: {optval} (option {option_name(option)})")
+    if not isinstance(option, int):
+        raise TypeError(f"an integer is required, got option {option!r}")
+
+
+def writable_view(buffer: Buffer, nbytes: int) -> memoryview:
+    """The memory that a frame is to be received into: all of `buffer` if `nbytes` is 0.
+
+    Raises:
+        ValueError: ``nbytes`` is negative, or more than ``buffer`` holds.
+        BufferError: The buffer is read-only or not contiguous.
+        TypeError: There is no buffer.
+    """
+    view = byte_view(buffer)
+    if view.readonly:
+        raise BufferError(f"memoryview: underlying buffer is not writable ({type(buffer).__name__})")
+    if nbytes < 0:
+        raise ValueError(f"{nbytes=} must be non-negative")
+    if nbytes > len(view):
+        raise ValueError(f"{nbytes=} too big for memoryview of {len(view)}B")
+    return view[:nbytes] if nbytes else view
+
+
+def store_frame(item: CoreFrame, view: memoryview) -> int:
+    """Copy as much of a frame as there is room for; return the size of the whole frame."""
+    data = item.data if isinstance(item, Msg) else item
+    size = len(data)
+    stored = min(size, len(view))
+    view[:stored] = memoryview(data)[:stored]
+    return size
+
+
+def endpoint_text(addr: Any) -> str:
     if isinstance(addr, str):
         return addr
     if isinstance(addr, bytes):
