@@ -312,7 +312,7 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
             self.set(option, optval)
             return
         self._check_open()
-        _check_int(option, "option")
+        check_int(option, "option")
         self._entry.core.set(option, optval)
 
     def get_ext(self, option: int) -> int | bytes:
@@ -324,7 +324,7 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         zmq_ctx_get_ext.
         """
         self._check_open()
-        _check_int(option, "option")
+        check_int(option, "option")
         return self._entry.core.get_ext(option)
 
     def _check_open(self) -> None:
