@@ -685,8 +685,8 @@ def test_ctrl_c_just_after_the_wait(make_ctx: MakeCtx, monkeypatch: pytest.Monke
     real = type(mailbox).wait
     interrupted: list[bool] = []
 
-    def wait(self: Any) -> None:
-        real(self)
+    def wait(self: Any, timeout: int) -> None:
+        real(self, timeout)
         if self is mailbox and not interrupted:
             interrupted.append(True)
             raise KeyboardInterrupt
