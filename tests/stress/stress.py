@@ -23,8 +23,8 @@ from __future__ import annotations
 
 import argparse
 import enum
-import functools
 import faulthandler
+import functools
 import gc
 import logging
 import os
