@@ -27,6 +27,7 @@ from libzmq_py.msg import Message
 if TYPE_CHECKING:
     from libzmq_py.codecs.decoder import Decoder
     from libzmq_py.codecs.encoder import Buffer, Encoder
+    from libzmq_py.codecs.shared_encoder import Segments
     from libzmq_py.core.mailbox import Mailbox, Wakeable
     from libzmq_py.endpoint import EndpointUriPair
     from libzmq_py.io_threads.poller import Handle
@@ -72,6 +73,8 @@ class StreamEngineBase(IOObject):
         self.peer_address = _peer_address(sock)
         # Held by the I/O thread while it works; see `Poller`.
         self._turn: threading.Lock | None = None
+        # What the engines of this thread have encoded last.
+        self._segments: Segments = {}
         # Where the socket's thread waits for this connection, while it reads in place of the I/O thread.
         self._lent_to: Mailbox | None = None
         self._lent_used = False
@@ -123,6 +126,7 @@ class StreamEngineBase(IOObject):
         """Start, in the session's thread."""
         self.plug_into(io_thread)
         self._turn = self.poller.turn
+        self._segments = io_thread.segments
         self._session = session
         self._handle = self.add_fd(self._sock.fileno())
         self.plug_internal()

@@ -25,6 +25,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py.codecs.decoder import DecodeError, Decoder
+from libzmq_py.codecs.shared_encoder import SharedEncoder
 from libzmq_py.codecs.v1_decoder import V1Decoder
 from libzmq_py.codecs.v1_encoder import V1Encoder
 from libzmq_py.codecs.v2_decoder import V2Decoder
@@ -238,7 +239,7 @@ class ZmtpEngine(StreamEngineBase):
         self.out_event()
 
     def _handshake_v3(self, mechanism: bytes, encoder: Any) -> bool:
-        self._encoder = encoder
+        self._encoder = SharedEncoder(encoder, self._segments) if self._options.type in _PUBLISHERS else encoder
         self._decoder = V2Decoder(self._options.maxmsgsize)
         own_name = NAMES[self._options.mechanism]
         if mechanism != own_name.ljust(20, b"\0") or self._options.mechanism not in MECHANISMS:

@@ -21,7 +21,7 @@ _LOG = logging.getLogger("libzmq_py.io_thread")
 class IOThread(ZmqObject):
     """Created and joined by the context; everything else runs in the thread itself."""
 
-    __slots__ = ("_handle", "_silence", "_thread", "mailbox", "poller")
+    __slots__ = ("_handle", "_silence", "_thread", "mailbox", "poller", "segments")
 
     def __init__(self, ctx: Any, tid: int) -> None:
         """Open mailbox and poller.
@@ -40,6 +40,8 @@ class IOThread(ZmqObject):
         # A bell that is heard once per ring and never wears out need not be silenced: a system call less per wake-up.
         self._silence = not (self.poller.edge_triggered and self.mailbox.rings_for_ever)
         self._thread: threading.Thread | None = None
+        # Belongs to the engines of publishers (`SharedEncoder`), which share what they encode.
+        self.segments: dict[int, Any] = {}
 
     def start(self, name: str, settings: ThreadSettings) -> None:
         """Run the loop in a thread of its own."""

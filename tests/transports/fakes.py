@@ -93,6 +93,7 @@ class FakeIOThread:
         self.ctx.io_thread = self
         self.tid = 2
         self.poller = FakePoller()
+        self.segments: dict[int, Any] = {}
 
 
 class FakeSession(Own):
