@@ -206,6 +206,10 @@ class Options:
         twin.__dict__.update(self.__dict__)
         return twin
 
+    def is_set(self, attribute: str) -> bool:
+        """Return whether the user has set an option, be it to its default."""
+        return attribute in self.__dict__
+
     def setsockopt(self, option: int, value: OptionValue) -> None:
         """Set one option. (``zmq_setsockopt``)
 

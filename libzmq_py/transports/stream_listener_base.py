@@ -11,6 +11,8 @@ Departs:
 - A connection refused by a filter is reported with EACCES (libzmq: whatever errno happens to hold), and one that cannot
   be tuned is closed (libzmq: leaked).
 - ACCEPTED is sent before the engine may run in another thread, so that it precedes all other events of the connection.
+- With BACKLOG left alone the queue is as long as the system allows. Python takes several times as long as C for
+  a connection: a hundred places are gone while a hundred handshakes are under way.
 - All connections that wait in the backlog are accepted in one event, up to a limit; libzmq accepts one and goes back to
   its poller.
 
@@ -118,6 +120,12 @@ class StreamListenerBase(Listener, IOObject):
             raise AssertionError(f"{self!r} is not open")
         sock: socket.socket = self._s
         return sock
+
+    @property
+    def _backlog(self) -> int:
+        """What `listen` is to be called with."""
+        options = self.options
+        return options.backlog if options.is_set("backlog") else max(options.backlog, socket.SOMAXCONN)
 
     def _adopt_fd(self) -> None:
         """Take the listening descriptor that USE_FD names; it is ours from now on.

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from libzmq_py.constants import SocketOption
 from libzmq_py.core.command import CommandType
 from libzmq_py.endpoint import EndpointType, EndpointUriPair
 from libzmq_py.transports import stream_listener_base
@@ -127,6 +128,24 @@ def test_dual_stack(world: World, stack: ExitStack) -> None:
     dial(stack, f"tcp://127.0.0.1:{port}")
     world.poller.wait()
     assert world.engines[0].pair.remote.startswith("tcp://[::ffff:127.0.0.1]:")
+
+
+@pytest.mark.parametrize("backlog", [None, 5, 100])
+def test_backlog(backlog: int | None, world: World, stack: ExitStack) -> None:
+    """Set, it is obeyed; left alone, the system's queue is long enough for a burst that nobody accepts."""
+    if backlog is not None:
+        world.options.setsockopt(SocketOption.BACKLOG, backlog)
+    name = f"@libzmq_py-backlog-{os.getpid()}"
+    world.bind(f"ipc://{name}")
+    assert world.options.backlog == (backlog or 100)
+    with open("/proc/sys/net/core/somaxconn", encoding="ascii") as limit:
+        room = min(300, int(limit.read()))
+    connected = 0
+    for _ in range(room):
+        client = stack.enter_context(socket.socket(socket.AF_UNIX))
+        client.setblocking(False)
+        connected += client.connect_ex("\0" + name[1:]) == 0
+    assert connected == (room if backlog is None else backlog + 1)
 
 
 # -- filters ----------------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class IpcListener(StreamListenerBase):
         try:
             ip.unblock_socket(sock)
             sock.bind(resolved.sun_path)
-            sock.listen(self.options.backlog)
+            sock.listen(self._backlog)
         except OSError:
             # The event of the close comes first, then BIND_FAILED.
             super().close()

@@ -58,7 +58,7 @@ class TcpListener(StreamListenerBase):
         try:
             _allow_rebind(sock)
             sock.bind(resolved.address.sockaddr)
-            sock.listen(self.options.backlog)
+            sock.listen(self._backlog)
         except OSError:
             self.close()
             raise
