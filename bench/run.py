@@ -21,6 +21,7 @@ other on the sending (or answering) side, which shows which side of ours is the 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import importlib.metadata
 import importlib.util
@@ -79,7 +80,20 @@ WEIGHT = (
     Metric("server_kib", "KiB/conn server", False),
     Metric("client_kib", "KiB/conn client", False),
 )
+LIVE = (
+    Metric("setup_ms", "ms set-up", False),
+    Metric("server_kib", "KiB/conn server", False),
+    Metric("client_kib", "KiB/conn client", False),
+    Metric("rate", "round trips/s", True),
+)
 IMPORT = (Metric("import_ms", "ms import", False), Metric("ready_ms", "ms to socket", False))
+
+
+LIVE_CLIENTS = 4
+"""Processes that share the connections of a live case: with 1 250 sockets each they fit into 4 096 descriptors."""
+
+LIVE_ROUNDS = 5
+"""How many messages each live connection carries."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +134,7 @@ def all_cases() -> list[Case]:
         cases.append(Case(f"reqrep-{transport}-10B", "reqrep", transport, LATENCY, 10, guess=8_000))
     for transport in ("tcp", "ipc"):
         cases.append(Case(f"connections200-{transport}", "connections", transport, WEIGHT, 5, peers=200))
+    cases.append(Case("live5000-tcp", "live", "tcp", LIVE, 100, peers=5000))
     cases.append(Case("import", "import", "none", IMPORT))
     return cases
 
@@ -131,7 +146,7 @@ class Process:
         self.what = f"{module} {role}"
         command = [sys.executable, WORKER, "--lib", module, "--role", role]
         for name, value in options.items():
-            command += [f"--{name}", str(value)]
+            command += [f"--{name.replace('_', '-')}", str(value)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
         self._buffer = b""
@@ -254,11 +269,47 @@ def run_connections(peer: Peer, bind: str, shape: dict[str, int]) -> dict[str, f
     return report
 
 
+def run_live(peer: Peer, bind: str, shape: dict[str, int]) -> dict[str, float]:
+    """Each phase starts in all client processes at once and is over with the last of them."""
+    peers = shape["peers"]
+    clients = min(LIVE_CLIENTS, peers)
+    shape = shape | {"count": LIVE_ROUNDS, "io_threads": 2, "clients": clients}
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Process(peer.far, "live-server", bind=bind, **shape))
+        endpoint = server.line()["endpoint"]
+        processes = []
+        for index in range(clients):
+            mine = shape | {"peers": (peers + index) // clients}
+            processes.append(stack.enter_context(Process(peer.near, "live-clients", endpoint=endpoint, **mine)))
+        for process in processes:
+            process.line()
+        set_up = _phase(processes)
+        report = server.line()
+        rounds = _phase(processes)
+        for process in [*processes, server]:
+            process.go()
+        for process in [*processes, server]:
+            process.finish()
+    return {
+        "setup_ms": max(one["seconds"] for one in set_up) * 1000,
+        "server_kib": report["server_kib"],
+        "client_kib": statistics.fmean(one["client_kib"] for one in set_up),
+        "rate": peers * LIVE_ROUNDS / max(one["seconds"] for one in rounds),
+    }
+
+
+def _phase(processes: Sequence[Process]) -> list[dict[str, Any]]:
+    for process in processes:
+        process.go()
+    return [process.line() for process in processes]
+
+
 RUNNERS = {
     "pushpull": run_pushpull,
     "pubsub": run_pubsub,
     "reqrep": run_reqrep,
     "connections": run_connections,
+    "live": run_live,
 }
 
 

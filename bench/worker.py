@@ -22,6 +22,7 @@ import importlib
 import itertools
 import json
 import os
+import resource
 import sys
 import threading
 import time
@@ -57,6 +58,16 @@ def resident_kib() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
+def allow_descriptors(count: int) -> None:
+    """Raise the soft limit of open files as far as it must go; end the process if the hard limit is too low."""
+    needed = count + 200
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        if hard != resource.RLIM_INFINITY and hard < needed:
+            sys.exit(f"{needed} open files are needed, `ulimit -Hn` allows {hard}")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
 def percentile(ordered: list[int], part: float) -> int:
     """Return the value below which `part` (0 to 1) of the ordered samples lie."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
@@ -68,7 +79,7 @@ class Worker:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         self.zmq = importlib.import_module(args.lib)
-        self.ctx = self.zmq.Context()
+        self.ctx = self.zmq.Context(args.io_threads)
 
     def socket(self, type_name: str) -> Any:
         """Make a socket that never waits for ever and never queues more than QUEUED_BYTES."""
@@ -268,6 +279,60 @@ class Worker:
         sys.stdin.readline()
         self.finish([warm, *sockets])
 
+    # Thousands of connections at once, all in use. The clients are spread over processes, as each needs descriptors.
+
+    def live_server(self) -> None:
+        """Answer everybody; the first message of each client process is not counted, as it starts the threads."""
+        allow_descriptors(self.args.peers)
+        sock = self.socket("ROUTER")
+        sock.backlog = self.args.peers
+        sock.bind(self.args.bind)
+        say(endpoint=sock.last_endpoint.decode())
+        self._answer(sock, self.args.clients)
+        before = resident_kib()
+        self._answer(sock, self.args.peers)
+        say(server_kib=(resident_kib() - before) / self.args.peers)
+        self._answer(sock, self.args.peers * self.args.count)
+        sys.stdin.readline()
+        self.finish([sock])
+
+    def _answer(self, sock: Any, count: int) -> None:
+        send, recv = sock.send_multipart, sock.recv_multipart
+        for _ in range(count):
+            send(recv())
+
+    def live_clients(self) -> None:
+        """Connect and be answered on every connection; then `count` rounds, each with a message on every connection."""
+        peers = self.args.peers
+        # libzmq and libzmq_py each have a descriptor to be woken by per socket, and libzmq_py may wait by an epoll.
+        allow_descriptors(3 * peers)
+        if hasattr(self.ctx, "max_sockets"):
+            self.ctx.max_sockets = peers + 10
+        warm = self.connected("DEALER")
+        self._one_round([warm], b"hello")
+        say(ready=True)
+        sys.stdin.readline()
+        before = resident_kib()
+        started = time.perf_counter()
+        sockets = [self.connected("DEALER") for _ in range(peers)]
+        self._one_round(sockets, b"hello")
+        seconds = time.perf_counter() - started
+        say(seconds=seconds, client_kib=(resident_kib() - before) / peers)
+        sys.stdin.readline()
+        body = bytes(self.args.size)
+        started = time.perf_counter()
+        for _ in range(self.args.count):
+            self._one_round(sockets, body)
+        say(seconds=time.perf_counter() - started)
+        sys.stdin.readline()
+        self.finish([warm, *sockets])
+
+    def _one_round(self, sockets: list[Any], body: bytes) -> None:
+        for sock in sockets:
+            sock.send(body)
+        for sock in sockets:
+            sock.recv()
+
     # The two loops every throughput case consists of.
 
     def _send_all(self, sock: Any) -> None:
@@ -340,6 +405,8 @@ ROLES: dict[str, Callable[[Worker], None]] = {
     "req-rep-threads": Worker.req_rep_threads,
     "many-server": Worker.many_server,
     "many-clients": Worker.many_clients,
+    "live-server": Worker.live_server,
+    "live-clients": Worker.live_clients,
 }
 
 
@@ -355,6 +422,8 @@ def main() -> None:
     parser.add_argument("--mixed", type=int, default=0, help="1: sizes vary around --size")
     parser.add_argument("--parts", type=int, default=1, help="frames in a message")
     parser.add_argument("--peers", type=int, default=10, help="subscribers, or connections")
+    parser.add_argument("--clients", type=int, default=1, help="processes the connections come from")
+    parser.add_argument("--io-threads", type=int, default=1, help="I/O threads of the context")
     args = parser.parse_args()
     if args.role == "import":
         import_time(args)
