@@ -453,7 +453,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         if lowered in ("subscribe", "unsubscribe"):
             # Methods, to which one may all the same assign.
             self._set_topic(SocketOption[key.upper()], value)
-        elif is_declared(self.__class__, key):
+        elif hasattr(self.__class__, key) or is_declared(self.__class__, key):  # the first is quick, the second exact
             object.__setattr__(self, key, value)
         elif key.upper() in SocketOption.__members__:
             self.set(SocketOption[key.upper()], value)

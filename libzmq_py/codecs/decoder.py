@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg, message_of
 
 _LARGEST_KEPT: Final = 1 << 24
+_NO_BODY: Final = memoryview(b"")
 MORE_FLAG: Final = 1
 LARGE_FLAG: Final = 2
 COMMAND_FLAG: Final = 4
@@ -47,7 +48,7 @@ class FrameCollector:
         # The body is so large that the rest of it is best read into its place.
         self.direct = False
         self._body: io.BytesIO | None = None
-        self._view = memoryview(b"")
+        self._view = _NO_BODY
         self._filled = 0
 
     def begin(self, start: bytes, missing: int) -> None:
@@ -77,7 +78,7 @@ class FrameCollector:
         self.missing -= count
         if self.missing or self._body is None:
             return None
-        self._view = memoryview(b"")
+        self._view = _NO_BODY
         self.direct = False
         body, self._body = self._body.getvalue(), None
         return body

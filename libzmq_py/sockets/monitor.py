@@ -37,7 +37,8 @@ class Monitor:
         # Which events are wanted; read without the lock, so that without a monitor an event costs one test.
         self._events = 0
         self._version = 1
-        self._backlog: deque[tuple[bytes, ...]] = deque(maxlen=_BACKLOG)
+        # Made with the first monitor, as most sockets have none.
+        self._backlog: deque[tuple[bytes, ...]] | None = None
 
     def start(self, ctx: Any, endpoint: str, events: int, version: int, type_: int) -> None:
         """Send the wanted events to `endpoint` from now on, in place of the monitor there was."""
@@ -52,6 +53,7 @@ class Monitor:
             except ZMQError:
                 socket.close()
                 raise
+            self._backlog = deque(maxlen=_BACKLOG)
             self._socket, self._events, self._version = socket, events, version
 
     def stop(self, send_event: bool = True) -> None:
@@ -63,7 +65,7 @@ class Monitor:
                 self._send(Event.MONITOR_STOPPED, (0,), None)
             self._socket.close()
             self._socket, self._events = None, 0
-            self._backlog.clear()
+            self._backlog = None
 
     @property
     def events(self) -> int:
@@ -84,6 +86,7 @@ class Monitor:
 
     def _send(self, event: int, values: tuple[int, ...], pair: EndpointUriPair | None) -> None:
         local, remote, identifier = (pair.local, pair.remote, pair.identifier) if pair is not None else ("", "", "")
+        assert self._backlog is not None
         if self._version == 1:
             value = values[0] & 0xFFFFFFFF
             self._backlog.append((_V1.pack(event, value), identifier.encode()))
@@ -93,7 +96,7 @@ class Monitor:
         self._flush()
 
     def _flush(self) -> None:
-        assert self._socket is not None
+        assert self._socket is not None and self._backlog is not None
         while self._backlog:
             try:
                 self._socket.send_multipart(self._backlog[0], Flag.DONTWAIT)

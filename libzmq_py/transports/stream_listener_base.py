@@ -72,6 +72,10 @@ class StreamListenerBase(Listener, IOObject):
         """Endpoint text of one end of a socket, "" if it cannot be had."""
         raise NotImplementedError
 
+    def get_own_name(self, sock: socket.socket) -> str:
+        """Endpoint text of our end of a connection that was accepted."""
+        return self.get_socket_name(sock, SocketEnd.LOCAL)
+
     def get_peer_name(self, address: Any) -> str:
         """Endpoint text of the address a connection was accepted from."""
         raise NotImplementedError
@@ -207,7 +211,7 @@ class StreamListenerBase(Listener, IOObject):
             OSError: the connection is of no use (any more).
         """
         pair = EndpointUriPair(
-            self.get_socket_name(sock, SocketEnd.LOCAL),
+            self.get_own_name(sock),
             self.get_peer_name(address),
             EndpointType.BIND,
         )

@@ -122,6 +122,10 @@ class IpcListener(StreamListenerBase):
         """`ipc://path` of one end."""
         return get_socket_name(sock, end)
 
+    def get_own_name(self, sock: socket.socket) -> str:
+        """The endpoint itself; with USE_FD it is only what the user calls it."""
+        return self.endpoint if self.options.use_fd == -1 else super().get_own_name(sock)
+
     def get_peer_name(self, address: Any) -> str:
         """`ipc://`: who connects has no name, as a rule."""
         return sockaddr_to_string(address)

@@ -106,12 +106,12 @@ def sockaddr_to_string(sockaddr: Any) -> str:
 
     The form tells the family; to ask for `sock.family` makes an enum, and costs more than all of this.
     """
-    match sockaddr:
-        case (str(host), int(port)):
-            return f"tcp://{host}:{port}"
-        case (str(host), int(port), int(), int(scope_id)):
-            return TcpAddress(IpAddr(socket.AF_INET6, host.partition("%")[0], port, scope_id)).to_string()
-    return ""
+    if not isinstance(sockaddr, tuple):
+        return ""
+    if len(sockaddr) == 2:
+        return f"tcp://{sockaddr[0]}:{sockaddr[1]}"
+    host, port, _, scope_id = sockaddr
+    return TcpAddress(IpAddr(socket.AF_INET6, host.partition("%")[0], port, scope_id)).to_string()
 
 
 def resolve_connect(address: str, options: Options) -> Address:

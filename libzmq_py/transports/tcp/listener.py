@@ -10,7 +10,7 @@ import errno
 import ipaddress
 import socket
 import sys
-from typing import Any
+from typing import Any, Final
 
 from libzmq_py.endpoint import make_unconnected_bind_endpoint_pair
 from libzmq_py.transports.address import SocketEnd, refused
@@ -22,6 +22,8 @@ from libzmq_py.transports.tcp.address import (
     tcp_open_socket,
     tune_connected,
 )
+
+_WILDCARDS: Final = ("tcp://0.0.0.0:", "tcp://[::]:")
 
 
 def _allow_rebind(sock: socket.socket) -> None:
@@ -66,6 +68,10 @@ class TcpListener(StreamListenerBase):
     def get_socket_name(self, sock: socket.socket, end: SocketEnd) -> str:
         """`tcp://host:port` of one end."""
         return get_socket_name(sock, end)
+
+    def get_own_name(self, sock: socket.socket) -> str:
+        """The endpoint itself, unless it stands for all addresses of this host."""
+        return super().get_own_name(sock) if self.endpoint.startswith(_WILDCARDS) else self.endpoint
 
     def get_peer_name(self, address: Any) -> str:
         """`tcp://host:port` of the other end."""
