@@ -173,13 +173,16 @@ class StreamConnecterBase(Own, IOObject):
     def _finish_connecting(self) -> None:
         sock = self._s
         try:
-            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if number:
-                raise OSError(number, os.strerror(number))
-            self.tune_socket(sock)
+            self._check_connection(sock)
             self.create_engine(sock, self.get_local_address(sock))
         except OSError as error:
             self._attempt_failed(error)
+
+    def _check_connection(self, sock: socket.socket) -> None:
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            raise OSError(number, os.strerror(number))
+        self.tune_socket(sock)
 
     def _attempt_failed(self, error: OSError) -> None:
         _LOG.debug("%s: not connected: %s", self.endpoint, error)

@@ -91,13 +91,6 @@ def test_refusal_names_the_endpoint() -> None:
     assert str(refusal.value) == "Invalid argument (endpoint 'tcp://host:*': no port number at the end)"
 
 
-def test_proxy_is_not_passed_by() -> None:
-    """While there is no SOCKS client, an endpoint that is to be reached through a proxy is refused."""
-    options = Options()
-    options.socks_proxy_address = b"127.0.0.1:1080"
-    assert errno_of(lambda: resolve_connect("127.0.0.1:1", options)) == errno.ENOTSUP
-
-
 BINDS = [
     # address, IPv6, errno; the last but one part of the address keeps clear of what else runs on this machine
     ("127.0.0.1:*", False, 0),

@@ -1,21 +1,43 @@
 # SPDX-License-Identifier: MPL-2.0
 """The tcp transport.
 
-No libzmq twin: one value that names its parts, for the table in `transports`.
+No libzmq twin: one value that names its parts, for the table in `transports`; the choice of a connecter is made in
+session_base_t.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from libzmq_py.transports.tcp.address import canonical, resolve_connect
 from libzmq_py.transports.tcp.connecter import TcpConnecter
 from libzmq_py.transports.tcp.listener import TcpListener
 from libzmq_py.transports.transport import Transport
 
+if TYPE_CHECKING:
+    from libzmq_py.io_threads.io_thread import IOThread
+    from libzmq_py.options import Options
+    from libzmq_py.transports.address import Address
+    from libzmq_py.transports.transport import SessionHost
+
+
+def create_connecter(
+    io_thread: IOThread, session: SessionHost, options: Options, addr: Address, delayed_start: bool
+) -> TcpConnecter:
+    """A connecter, through the proxy if there is one (libzmq: session_base_t::create_connecter_tcp)."""
+    if not options.socks_proxy_address:
+        return TcpConnecter(io_thread, session, options, addr, delayed_start)
+    # Imported when asked for: few need it.
+    from libzmq_py.transports.tcp.socks_connecter import SocksConnecter
+
+    return SocksConnecter(io_thread, session, options, addr, delayed_start)
+
+
 TCP = Transport(
     name="tcp",
     resolve_connect=resolve_connect,
     create_listener=TcpListener,
-    create_connecter=TcpConnecter,
+    create_connecter=create_connecter,
     canonical=canonical,
 )
 

@@ -18,14 +18,15 @@ import socket
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from libzmq_py import ip
-from libzmq_py.constants import Errno
 from libzmq_py.transports.address import Address, SocketEnd, get_socket_address, refused
 from libzmq_py.transports.ip_resolver import IpAddr, IpResolver, IpResolverOptions
+from libzmq_py.transports.socks import LENGTH_MAX, domain, ip_address
 
 if TYPE_CHECKING:
     from libzmq_py.options import Options
 
 NAME: Final = "tcp"
+_PORT_MAX: Final = 65535
 
 # All that connect looks at: which characters there are, and that a digit comes after the last colon.
 _CONNECTABLE: Final = re.compile(r"[A-Za-z0-9\[:][A-Za-z0-9.\-:%;\[\]_*]*")
@@ -118,17 +119,47 @@ def resolve_connect(address: str, options: Options) -> Address:
     """Check the text given to connect(), quickly: names are resolved at each attempt, not here.
 
     Raises:
-        ZMQError: EINVAL; ENOTSUP if SOCKS_PROXY is set.
+        ZMQError: EINVAL.
     """
     addr = Address(NAME, address)
-    if options.socks_proxy_address:
-        # Never past a proxy that was asked for.
-        raise refused(addr.uri, OSError(Errno.ENOTSUP, "SOCKS_PROXY"))
     if not _CONNECTABLE.fullmatch(address):
         raise refused(addr.uri, OSError(errno.EINVAL, "characters that no address has"))
     if not _PORT.search(address):
         raise refused(addr.uri, OSError(errno.EINVAL, "no port number at the end"))
+    if options.socks_proxy_address:
+        _check_socks_destination(addr)
     return addr
+
+
+def _check_socks_destination(addr: Address) -> None:
+    if ";" in addr.address:
+        raise refused(addr.uri, OSError(errno.EINVAL, "with SOCKS_PROXY a source address belongs to the proxy's"))
+    if len(_split_port(addr.address)[0]) > LENGTH_MAX:
+        raise refused(addr.uri, OSError(errno.EINVAL, f"SOCKS has no host names above {LENGTH_MAX} bytes"))
+
+
+def _split_port(address: str) -> tuple[str, str]:
+    """Host, without the brackets of IPv6, and port, as text."""
+    host, _, port = address.rpartition(":")
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host, port
+
+
+def socks_destination(address: str) -> tuple[bytes, int]:
+    """Host and port as a SOCKS request wants them: a literal as a number, a name as it is.
+
+    Raises:
+        OSError: EINVAL, the port is no number from 1 to 65535.
+    """
+    host, port_text = _split_port(address)
+    port = int(port_text) if port_text.isascii() and port_text.isdigit() else 0
+    if not 1 <= port <= _PORT_MAX:
+        raise OSError(errno.EINVAL, f"no port number: {port_text!r}")
+    try:
+        # Numbers only, so nothing is looked up.
+        family, _, _, _, sockaddr = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)[0]
+    except socket.gaierror:
+        return domain(host.encode()), port
+    return ip_address(socket.inet_pton(family, str(sockaddr[0]).partition("%")[0])), port
 
 
 def canonical(address: str, options: Options) -> str | None:

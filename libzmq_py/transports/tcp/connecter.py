@@ -36,10 +36,13 @@ class TcpConnecter(StreamConnecterBase):
 
     def open(self) -> bool:
         """Resolve the address, anew at each attempt, and connect. May block on names, and the I/O thread with it."""
+        return self._connect_to(self._addr, fallback_to_ipv4=True)
+
+    def _connect_to(self, addr: Address, fallback_to_ipv4: bool) -> bool:
         # Kept only while it is the truth: see Address.resolved.
-        self._addr.resolved = None
-        self._s, resolved = tcp_open_socket(self._addr.address, self.options, local=False, fallback_to_ipv4=True)
-        self._addr.resolved = resolved
+        addr.resolved = None
+        self._s, resolved = tcp_open_socket(addr.address, self.options, False, fallback_to_ipv4)
+        addr.resolved = resolved
         if resolved.source_address is not None:
             # Several connections, to different peers, may come from one port.
             self._s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
