@@ -42,13 +42,13 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from libzmq_py import constants, errors
-from libzmq_py import errors as error  # pyzmq's name for it
+from libzmq_py import constants, error, errors
 from libzmq_py.constants import *  # noqa: F403 (both have a static __all__)
 from libzmq_py.errors import *  # noqa: F403
 from libzmq_py.errors import strerror, zmq_errno
 
 if TYPE_CHECKING:
+    from libzmq_py import decorators, devices, log, utils
     from libzmq_py.api.context import Context, SyncContext
     from libzmq_py.api.frame import Frame, Message
     from libzmq_py.api.functions import (
@@ -112,21 +112,26 @@ _LAZY = {
     "zmq_version_info": "functions",
 }
 
+# Modules that one may use after `import libzmq_py` alone.
+_LAZY_MODULES = ("decorators", "devices", "log", "utils")
+
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Fetch a name of the api the first time it is used."""
+        """Fetch a name of the api, or a module, the first time it is used."""
+        from importlib import import_module
+
+        if name in _LAZY_MODULES:
+            return import_module(f"{__name__}.{name}")
         module_name = _LAZY.get(name)
         if module_name is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
         value = getattr(import_module(f"{__name__}.api.{module_name}"), name)
         globals()[name] = value
         return value
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *_LAZY})
+        return sorted({*globals(), *_LAZY, *_LAZY_MODULES})
 
 
 class _Package(ModuleType):
@@ -162,12 +167,15 @@ __all__ = [
     "constants",
     "curve_keypair",
     "curve_public",
+    "decorators",
     "device",
+    "devices",
     "error",
     "errors",
     "get_includes",
     "get_library_dirs",
     "has",
+    "log",
     "parse_monitor_message",
     "proxy",
     "proxy_steerable",
@@ -176,6 +184,7 @@ __all__ = [
     "recv_monitor_message",
     "select",
     "strerror",
+    "utils",
     "zmq_errno",
     "zmq_poll",
     "zmq_version",

@@ -145,6 +145,10 @@ class ZMQVersionError(NotImplementedError):
         version: The version implemented here, as text.
     """
 
+    min_version: str
+    msg: str
+    version: str
+
     def __init__(self, min_version: str, msg: str = "Feature") -> None:
         self.msg = msg
         self.min_version = min_version

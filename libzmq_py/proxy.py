@@ -3,7 +3,9 @@
 
 Mirrors: src/proxy.cpp, src/proxy.hpp.
 Departs: whole messages are passed, and the poll set is made from what could be passed next, so a blocked side is never
-spun on.
+spun on, nor is a paused proxy. PAUSE pauses, RESUME resumes and only a REP is answered, as zmq_proxy_steerable(3) has
+it; in the library that pyzmq 27 carries the two are exchanged and everybody gets an answer. A REP answers a message
+once, whatever number of commands is in it (there: EFSM ends the proxy).
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ class State(enum.Enum):
     ACTIVE = "active"
     PAUSED = "paused"
     TERMINATED = "terminated"
+
+
+_STATES: Final = {b"PAUSE": State.PAUSED, b"RESUME": State.ACTIVE, b"TERMINATE": State.TERMINATED}
 
 
 @dataclass
@@ -59,7 +64,7 @@ def proxy(
     Args:
         frontend, backend: may be one and the same socket, which then gets back what it gave.
         capture: gets a copy of every message.
-        control: takes PAUSE, RESUME, TERMINATE and STATISTICS.
+        control: takes PAUSE, RESUME, TERMINATE and STATISTICS; KILL and all else is ignored, as since 4.3.5.
 
     Raises:
         ZMQError: what recv or send of a socket raises; ETERM when the context ends.
@@ -115,11 +120,16 @@ def _count(frames: list[Frame], source: SocketStats, target: SocketStats) -> Non
 
 
 def _control(control: SocketBase, state: State, front: SocketStats, back: SocketStats) -> State:
-    command = frame_bytes(control.recv_multipart()[0])
-    if command == b"STATISTICS":
-        control.send_multipart(tuple(front.frames() + back.frames()))
-        return state
-    new_state = {b"PAUSE": State.PAUSED, b"RESUME": State.ACTIVE, b"TERMINATE": State.TERMINATED}.get(command, state)
+    """Obey a message of the control socket; each of its frames is a command, and what is none changes nothing."""
+    counts_wanted = 0
+    for frame in control.recv_multipart():
+        command = frame_bytes(frame)
+        counts_wanted += command == b"STATISTICS"
+        state = _STATES.get(command, state)
     if control.options.type == SocketType.REP:
-        control.send(b"")
-    return new_state
+        # Owes one answer, whatever was asked.
+        control.send_multipart(tuple(front.frames() + back.frames()) if counts_wanted else (b"",))
+        return state
+    for _ in range(counts_wanted):
+        control.send_multipart(tuple(front.frames() + back.frames()))
+    return state

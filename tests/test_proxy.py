@@ -282,3 +282,21 @@ def test_one_rep_on_both_sides(stage: Stage) -> None:
     for number in range(3):
         req.send_multipart((b"hello", b"%d" % number))
         assert recv(req) == [b"hello", b"%d" % number]
+
+
+@pytest.mark.parametrize("control_type", [T.PAIR, T.REP])
+def test_commands_in_one_message(stage: Stage, control_type: int) -> None:
+    """Each frame is a command; a REP answers the message once, and others only STATISTICS."""
+    push, pull, control = steered(stage, control_type)
+    push.send(b"one")
+    assert recv(pull) == [b"one"]
+    control.send_multipart((b"PAUSE", b"STATISTICS"))
+    assert len(recv(control)) == 8
+    push.send(b"two")
+    assert silent(pull)
+    control.send_multipart((b"RESUME", b"KILL", b"nonsense"))
+    if control_type == T.REP:
+        assert recv(control) == [b""]
+    assert recv(pull) == [b"two"]
+    control.send_multipart((b"PAUSE", b"TERMINATE"))
+    stage.join()

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Reading what a socket's monitor sends, under the name of pyzmq's module.
+
+No libzmq twin: pyzmq's utils/monitor.py; see ``libzmq_py.api.monitor``.
+"""
+
+from libzmq_py.api.monitor import _MonitorMessage, parse_monitor_message, recv_monitor_message
+
+__all__ = ["_MonitorMessage", "parse_monitor_message", "recv_monitor_message"]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Tests of libzmq_py.utils; they run unchanged against pyzmq (LIBZMQ_PY_TARGET=zmq)."""
