@@ -299,10 +299,6 @@ class Ctx:
         """The endpoint of an inproc name."""
         return self.inproc.find_endpoint(addr)
 
-    def has_endpoint(self, addr: str) -> bool:
-        """True if an inproc name is bound."""
-        return self.inproc.has_endpoint(addr)
-
     def pend_connection(self, addr: str, pending: PendingConnection) -> None:
         """Park an inproc connect. While the context ends it must not wait for a bind that cannot come."""
         self.inproc.pend_connection(addr, pending)

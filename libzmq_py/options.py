@@ -48,6 +48,9 @@ _LENGTH_MAX = 255
 #: Longest name of a network interface (IFNAMSIZ).
 _DEVICE_LENGTH_MAX = 16
 _CURVE_KEY_SIZE = 32
+#: Mechanisms that are not libzmq's have numbers from here on, and are what MECHANISM can be set to (see `mechanisms`).
+PLUG_IN_MECHANISM_MIN = 1000
+PLUG_IN_MECHANISMS: set[int] = set()
 _CURVE_KEY_SIZE_Z85 = 40
 #: HEARTBEAT_TTL is set in milliseconds, kept and sent in tenths of a second.
 _MS_PER_DECISECOND = 100
@@ -503,6 +506,14 @@ def _is_zone(zone: bytes) -> bool:
         return False
 
 
+def _set_mechanism(options: Options, value: OptionValue) -> bool:
+    # Read-only in libzmq, whose mechanisms are chosen by setting what they need.
+    if not isinstance(value, int) or value not in PLUG_IN_MECHANISMS:
+        return False
+    options.mechanism = value
+    return True
+
+
 def _security_server(mechanism: SecurityMechanism) -> _Row:
     """PLAIN_SERVER, CURVE_SERVER: 1 chooses the mechanism and the server's side, 0 goes back to NULL."""
 
@@ -595,7 +606,7 @@ _OPTIONS: dict[int, _Row] = {
     _O.TCP_ACCEPT_FILTER: _Row(_set_tcp_accept_filter, None, "a numeric address, with or without /bits, or None"),
     _O.IMMEDIATE: _flag("immediate"),
     _O.IPV6: _bool("ipv6"),
-    _O.MECHANISM: _Row(None, _get_int("mechanism")),
+    _O.MECHANISM: _Row(_set_mechanism, _get_int("mechanism"), "the number of a registered plug-in"),
     _O.PLAIN_SERVER: _security_server(SecurityMechanism.PLAIN),
     _O.PLAIN_USERNAME: _plain_credential("plain_username"),
     _O.PLAIN_PASSWORD: _plain_credential("plain_password"),

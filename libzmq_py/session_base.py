@@ -28,7 +28,7 @@ from libzmq_py.core.own import Own
 from libzmq_py.core.pipe import Pipe, PipeEvents, pipepair
 from libzmq_py.engines.i_engine import Engine, EngineHost, ErrorReason, SocketEvents
 from libzmq_py.io_threads.io_object import IOObject
-from libzmq_py.msg import ROUTING_ID, Message, Msg
+from libzmq_py.msg import ROUTING_ID, Message, Msg, frame_bytes, frames_of
 from libzmq_py.options import get_effective_conflate_option
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from libzmq_py.transports.address import Address
 
 _LINGER_TIMER: Final = 0x20
+_ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
 _LOCK_STEP: Final = frozenset({SocketType.REQ, SocketType.REP})
 _SUBSCRIBERS: Final = frozenset({SocketType.SUB, SocketType.XSUB, SocketType.DISH})
 
@@ -56,7 +57,9 @@ class SessionBase(Own, IOObject):
         self._socket = socket
         self._addr = addr
         self._pipe: Pipe | None = None
-        # Pipes given up while IMMEDIATE waits for the next connection.
+        # To the ZAP handler, while and after it is asked about the peer.
+        self._zap_pipe: Pipe | None = None
+        # Pipes given up, whose other ends have not agreed yet.
         self._terminating_pipes: set[Pipe] = set()
         # The end has begun and waits for the pipes.
         self._pending = False
@@ -84,13 +87,49 @@ class SessionBase(Own, IOObject):
         """True if peers must say who they are, which ZMTP 1 and 2 peers cannot."""
         return self.options.mechanism != SecurityMechanism.NULL or bool(self.options.zap_domain)
 
-    @property
-    def zap_required(self) -> bool:
-        """True if a ZAP handler must be asked about every peer: fail rather than let one in unasked."""
-        options = self.options
-        return bool(options.zap_domain) and (
-            bool(options.zap_enforce_domain) or self.ctx.has_endpoint("inproc://zeromq.zap.01")
-        )
+    def zap_connect(self) -> bool:
+        """Open a pipe to the ZAP handler, if there is none yet; False if there is no handler."""
+        if self._zap_pipe is not None:
+            return True
+        peer = self.ctx.find_endpoint(_ZAP_ENDPOINT)
+        if peer is None:
+            return False
+        mine, theirs = pipepair((self, peer.socket), (0, 0))
+        self._zap_pipe = mine
+        mine.set_nodelay()
+        mine.set_event_sink(self)
+        if peer.options.recv_routing_id:
+            mine.write(Msg(b"", ROUTING_ID))
+        # find_endpoint has counted this command already.
+        self.send_bind(peer.socket, theirs, inc_seqnum=False)
+        return True
+
+    def write_zap_msg(self, frames: tuple[bytes, ...]) -> None:
+        """Ask the ZAP handler."""
+        if self._zap_pipe is not None:
+            self._zap_pipe.write(frames)
+            self._zap_pipe.flush()
+
+    def read_zap_msg(self) -> list[bytes] | None:
+        """The ZAP handler's reply, None if there is none yet.
+
+        Raises:
+            ConnectionError: it has gone and will not answer.
+        """
+        pipe = self._zap_pipe
+        msg = pipe.read() if pipe is not None else None
+        if msg is not None:
+            return [frame_bytes(frame) for frame in frames_of(msg)]
+        if pipe is None or not pipe.is_active:
+            raise ConnectionError("the ZAP handler has closed its socket")
+        return None
+
+    def _drop_zap_pipe(self) -> None:
+        """An answer that comes now is not for the next connection."""
+        if self._zap_pipe is not None:
+            self._terminating_pipes.add(self._zap_pipe)
+            pipe, self._zap_pipe = self._zap_pipe, None
+            pipe.terminate(False)
 
     def attach_pipe(self, pipe: Pipe) -> None:
         """The session's end of the pipe that connect() made (socket's thread, before the session is launched)."""
@@ -154,7 +193,9 @@ class SessionBase(Own, IOObject):
     def read_activated(self, pipe: Pipe) -> None:
         """From the pipe: the socket has sent something."""
         if pipe is not self._pipe:
-            return  # one that was given up
+            if pipe is self._zap_pipe and self._engine is not None:
+                self._engine.zap_msg_available()
+            return  # or one that was given up
         if self._engine is None:
             pipe.check_read()  # to notice a delimiter that stands alone
         else:
@@ -176,10 +217,14 @@ class SessionBase(Own, IOObject):
             self._cancel_linger_timer()
             if not self.is_terminating and self.options.raw_socket:
                 self._close_raw_peer()
+        elif pipe is self._zap_pipe:
+            self._zap_pipe = None
+            if self._engine is not None and not self._pending:
+                self._engine.zap_msg_available()
         else:
             # One that IMMEDIATE gave up. (libzmq: of a raw socket it takes the next connection with it.)
             self._terminating_pipes.discard(pipe)
-        if self._pending and self._pipe is None and not self._terminating_pipes:
+        if self._pending and self._no_pipes():
             self._pending = False
             Own.process_term(self, 0)
 
@@ -229,6 +274,7 @@ class SessionBase(Own, IOObject):
     def engine_error(self, handshaked: bool, reason: ErrorReason) -> None:
         """The engine has ended."""
         self._engine = None
+        self._drop_zap_pipe()
         if reason is not ErrorReason.PROTOCOL_ERROR and self._active:
             self._reconnect()
         elif self._pending:
@@ -274,7 +320,8 @@ class SessionBase(Own, IOObject):
 
     def process_term(self, linger: int) -> None:
         """End once the pipe has: what it holds may be sent for `linger` milliseconds (-1: no limit)."""
-        if self._pipe is None and not self._terminating_pipes:
+        self._drop_zap_pipe()
+        if self._no_pipes():
             Own.process_term(self, 0)
             return
         self._pending = True
@@ -286,6 +333,9 @@ class SessionBase(Own, IOObject):
         self._pipe.terminate(delay=linger != 0)
         if self._engine is None and self._pipe is not None:
             self._pipe.check_read()
+
+    def _no_pipes(self) -> bool:
+        return self._pipe is None and not self._terminating_pipes
 
     def timer_event(self, id_: int) -> None:
         """Linger is over: what is left is dropped."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from libzmq_py.msg import Message
 
@@ -30,6 +30,27 @@ class ProtocolError(Exception):
     """The peer sent what its pattern does not allow."""
 
 
+class HandshakeFailure(NamedTuple):
+    """Why a connection did not come to be. Holds no key and no password."""
+
+    time: float  # when, in seconds since the epoch
+    endpoint: str  # where we are bound or connect to
+    peer_address: str  # where the peer is; of ipc peers `:uid:gid:pid`
+    mechanism: str  # ours: "NULL", "PLAIN", "CURVE" ...
+    role: str  # ours: "client", "server"; empty where the sides are alike, or before it mattered
+    offered: str  # the peer's mechanism; empty if it has not said
+    step: str  # what was being waited for
+    event: int  # the monitor event that told of it (a member of `Event`), 0 if there was none
+    value: int  # its value: an errno, a protocol error (`Event.PROTOCOL_ERROR_...`), a ZAP status
+    reason: str  # in words
+
+    def __str__(self) -> str:
+        peer = self.peer_address or "unknown"
+        offered = f", it offers {self.offered}" if self.offered else ""
+        role = f" {self.role}" if self.role else ""
+        return f"{self.endpoint}, peer {peer}: we are {self.mechanism}{role}{offered}; {self.step}: {self.reason}"
+
+
 class SocketEvents(Protocol):
     """The events an engine reports on its socket's monitor. Any thread."""
 
@@ -48,6 +69,9 @@ class SocketEvents(Protocol):
     def event_handshake_failed_auth(self, pair: EndpointUriPair, code: int) -> None:
         """One side refused the other."""
 
+    def handshake_failure(self, failure: HandshakeFailure) -> None:
+        """A connection did not come to be: what a person wants to know of it (no event of libzmq's)."""
+
 
 class EngineHost(Protocol):
     """A session, as its engine sees it. Same thread."""
@@ -62,9 +86,18 @@ class EngineHost(Protocol):
     def zap_enabled(self) -> bool:
         """True if this socket's security asks for more than ZMTP 1 and 2 have."""
 
-    @property
-    def zap_required(self) -> bool:
-        """True if a ZAP handler must be asked about every peer."""
+    def zap_connect(self) -> bool:
+        """Reach the ZAP handler; False if there is none."""
+
+    def write_zap_msg(self, frames: tuple[bytes, ...]) -> None:
+        """Ask the ZAP handler."""
+
+    def read_zap_msg(self) -> list[bytes] | None:
+        """The ZAP handler's reply, None if there is none yet.
+
+        Raises:
+            ConnectionError: it has gone and will not answer.
+        """
 
     def engine_ready(self) -> None:
         """The peer may now be shown to the socket."""
@@ -126,3 +159,6 @@ class Engine(Protocol):
 
     def reclaim_input(self) -> None:
         """Read again."""
+
+    def zap_msg_available(self) -> None:
+        """The ZAP handler has answered, or gone."""

@@ -116,6 +116,9 @@ class StreamEngineBase(IOObject):
         """Act on the command frames of a batch; what is left is pushed."""
         return msgs
 
+    def zap_msg_available(self) -> None:
+        """The ZAP handler has answered, or gone. Only a protocol that asks it hears of this."""
+
     def _handshake_failed(self) -> bool:
         """True if the connection ends before its handshake is complete."""
         return False

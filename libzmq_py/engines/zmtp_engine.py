@@ -6,6 +6,7 @@ Departs: control frames (handshake commands, PING, PONG) wait in a list, so none
 A PING too short to hold a TTL is a protocol error; a TTL is computed in full width.
 
     GREETING ──▶ MECHANISM ──▶ READY        a 3.x peer
+                     └──────▶ REFUSED       one that our ZAP handler does not want
         └──────▶ ROUTING_ID ─────▲          a 1.0 or 2.0 peer: its first message is its routing id
 
 The greeting grows with what the peer shows (RFC 37 section "Greeting", RFC 15, RFC 13):
@@ -21,7 +22,9 @@ from __future__ import annotations
 
 import enum
 import errno
+import logging
 import struct
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py.codecs.decoder import DecodeError, Decoder
@@ -32,7 +35,7 @@ from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.codecs.v2_encoder import V2Encoder
 from libzmq_py.codecs.v3_1_encoder import V31Encoder
 from libzmq_py.constants import Event, SocketType
-from libzmq_py.engines.i_engine import ErrorReason
+from libzmq_py.engines.i_engine import ErrorReason, HandshakeFailure
 from libzmq_py.engines.stream_engine_base import (
     HANDSHAKE_TIMER,
     HEARTBEAT_IVL_TIMER,
@@ -42,14 +45,18 @@ from libzmq_py.engines.stream_engine_base import (
     LENT_TIMER,
     StreamEngineBase,
 )
-from libzmq_py.mechanisms import MECHANISMS, NAMES
-from libzmq_py.mechanisms.mechanism import Mechanism, MechanismError, Status
+from libzmq_py.mechanisms import MECHANISMS, create_mechanism, greeting_name
+from libzmq_py.mechanisms.mechanism import Mechanism, MechanismError, MechanismHost, Status
 from libzmq_py.metadata import Metadata
 from libzmq_py.msg import CANCEL, COMMAND, SUBSCRIBE, Message, Msg
 
 if TYPE_CHECKING:
     from libzmq_py.endpoint import EndpointUriPair
     from libzmq_py.options import Options
+
+_LOG: Final = logging.getLogger("libzmq_py.engine")
+
+COOKIE_TIMER: Final = 0x41
 
 _SIGNATURE_SIZE: Final = 10
 _V2_GREETING_SIZE: Final = 12
@@ -65,8 +72,12 @@ _PING_MIN_SIZE: Final = len(_PING) + 2
 _MAX_PING_CONTEXT: Final = 16
 # A peer that asks and does not read the answers gets no more of them.
 _MAX_PONGS: Final = 256
-# A handshake command above this size is no handshake command.
-_MAX_HANDSHAKE: Final = 1 << 20
+# A handshake command above this size is no handshake command; so much may a peer have us keep that nobody knows yet.
+_MAX_HANDSHAKE: Final = 1 << 16
+# How long, in milliseconds, a peer that was sent an ERROR has to read it and go.
+_REFUSED_IVL: Final = 1000
+# RFC 26: the key of a cookie lives for a minute at most.
+_COOKIE_IVL: Final = 60_000
 _SUBSCRIBE: Final = b"\x09SUBSCRIBE"
 _CANCEL: Final = b"\x06CANCEL"
 _PUBLISHERS: Final = frozenset({SocketType.PUB, SocketType.XPUB})
@@ -77,6 +88,7 @@ class Stage(enum.Enum):
 
     GREETING = "greeting"
     MECHANISM = "mechanism"
+    REFUSED = "refused"
     ROUTING_ID = "routing_id"
     READY = "ready"
 
@@ -92,6 +104,10 @@ class ZmtpEngine(StreamEngineBase):
         # Bytes of our greeting that have been sent.
         self._greeting_sent = 0
         self._mechanism: Mechanism | None = None
+        # What the ZAP handler has said of a peer that it does not want.
+        self._refusal = ""
+        # Which monitor event told of the failure, and its value.
+        self._failure_event: tuple[int, int] | None = None
         self._heartbeat_timeout = options.heartbeat_timeout
         if self._heartbeat_timeout < 0:
             self._heartbeat_timeout = options.heartbeat_interval
@@ -145,7 +161,7 @@ class ZmtpEngine(StreamEngineBase):
                 self._process_handshake_command(frame)
             else:
                 self._process_routing_id(frame)
-            if not self.plugged:
+            if not self.plugged or self._stage is Stage.REFUSED:
                 return
         self._process_batch(b"")
 
@@ -180,7 +196,7 @@ class ZmtpEngine(StreamEngineBase):
             if revision in (0, 1):
                 self._out.append(bytes((self._options.type,)))
             else:
-                self._out.append(b"\1" + NAMES[self._options.mechanism].ljust(20, b"\0") + bytes(32))
+                self._out.append(b"\1" + greeting_name(self._options.mechanism).ljust(20, b"\0") + bytes(32))
         if len(greeting) < size:
             return None
         return greeting[size:] if self._select_version(revision, greeting) else None
@@ -241,37 +257,75 @@ class ZmtpEngine(StreamEngineBase):
     def _handshake_v3(self, mechanism: bytes, encoder: Any) -> bool:
         self._encoder = SharedEncoder(encoder, self._segments) if self._options.type in _PUBLISHERS else encoder
         self._decoder = V2Decoder(self._options.maxmsgsize)
-        own_name = NAMES[self._options.mechanism]
+        own_name = greeting_name(self._options.mechanism)
         if mechanism != own_name.ljust(20, b"\0") or self._options.mechanism not in MECHANISMS:
-            self._session.socket_events.event_handshake_failed_protocol(
-                self.endpoint_uri_pair, Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
-            )
             offered = mechanism.rstrip(b"\0")
-            self._protocol_error(f"mechanism mismatch: we want {own_name!r}, the peer offers {offered!r}")
+            reason = f"mechanism mismatch: we want {own_name!r}, the peer offers {offered!r}"
+            self._protocol_error(MechanismError(reason, Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH))
             return False
-        if self._session.zap_required:
-            self._session.socket_events.event_handshake_failed_no_detail(self.endpoint_uri_pair, errno.EFAULT)
-            self._protocol_error("the peer would have to be authenticated, and there is no ZAP client yet")
+        try:
+            self._mechanism = create_mechanism(self._options, self)
+        except (MechanismError, ImportError) as error:
+            self._protocol_error(error)
             return False
-        self._mechanism = MECHANISMS[self._options.mechanism][1](self._options)
         self._stage = Stage.MECHANISM
         return True
 
     # -- handshake --------------------------------------------------------------------------------------------------
 
     def _send_handshake_commands(self) -> None:
-        mechanism = self._mechanism
-        assert mechanism is not None
-        command = mechanism.next_handshake_command()
-        while command is not None:
-            self._control.append(Msg(command, COMMAND))
+        mechanism, encoder = self._mechanism, self._encoder
+        assert mechanism is not None and encoder is not None
+        out = self._out
+        try:
             command = mechanism.next_handshake_command()
-        if self._out and self._control and self._encoder is not None:
-            # Behind the rest of the greeting, in one system call.
-            self._out = [b"".join((*self._out, *self._encoder.encode(self._control)))]
-            self._control = []
+            while command is not None:
+                # As bytes at once: what is encoded later may be encrypted.
+                out = [*out, *encoder.encode([Msg(command, COMMAND)])]
+                command = mechanism.next_handshake_command()
+        except MechanismError as error:
+            self._protocol_error(error)
+            return
+        # With the rest of the greeting, in one system call.
+        self._out = [b"".join(out)] if out else []
+        if mechanism.holds_cookie and not 0 < self._options.handshake_ivl <= _COOKIE_IVL:
+            self._start_timer(_COOKIE_IVL, COOKIE_TIMER)
         self._output_stopped = False
         self.out_event()
+
+    def zap_msg_available(self) -> None:
+        """The ZAP handler has answered, or gone."""
+        mechanism = self._mechanism
+        if mechanism is None or not self.plugged:
+            return
+        try:
+            mechanism.zap_msg_available()
+        except MechanismError as error:
+            self._protocol_error(error)
+            return
+        if self._stage is Stage.MECHANISM:
+            self._send_handshake_commands()
+            self._check_mechanism()
+
+    def zap_connect(self) -> bool:
+        """For the mechanism: reach the ZAP handler; False if there is none."""
+        found: bool = self._session.zap_connect()
+        return found
+
+    def write_zap_msg(self, frames: tuple[bytes, ...]) -> None:
+        """For the mechanism: ask the ZAP handler."""
+        self._session.write_zap_msg(frames)
+
+    def read_zap_msg(self) -> list[bytes] | None:
+        """For the mechanism: the ZAP handler's reply, None if there is none yet; ConnectionError: it has gone."""
+        frames: list[bytes] | None = self._session.read_zap_msg()
+        return frames
+
+    def zap_refused(self, status: int, text: str) -> None:
+        """For the mechanism: the ZAP handler has refused the peer."""
+        self._refusal = f"refused by the ZAP handler: {status} {text}"
+        self._failure_event = (Event.HANDSHAKE_FAILED_AUTH, status)
+        self._session.socket_events.event_handshake_failed_auth(self.endpoint_uri_pair, status)
 
     def _process_handshake_command(self, frame: Msg) -> None:
         mechanism = self._mechanism
@@ -279,7 +333,7 @@ class ZmtpEngine(StreamEngineBase):
         try:
             mechanism.process_handshake_command(bytes(frame.data))
         except MechanismError as error:
-            self._mechanism_failed(error)
+            self._protocol_error(error)
             return
         self._check_mechanism()
 
@@ -289,16 +343,71 @@ class ZmtpEngine(StreamEngineBase):
             return
         if mechanism.status is Status.READY:
             self._mechanism_ready(mechanism)
+        elif mechanism.refusal:
+            self._refuse(mechanism)
         elif mechanism.status is Status.ERROR:
             self._protocol_error("the handshake was refused")
 
-    def _mechanism_failed(self, error: MechanismError) -> None:
-        events = self._session.socket_events
-        if error.protocol_error:
-            events.event_handshake_failed_protocol(self.endpoint_uri_pair, error.protocol_error)
-        elif error.auth_status:
-            events.event_handshake_failed_auth(self.endpoint_uri_pair, error.auth_status)
-        self._protocol_error(error)
+    def _refuse(self, mechanism: Mechanism) -> None:
+        """The ZAP handler does not want the peer; ERROR, where there is one, is on its way."""
+        self._stage = Stage.REFUSED
+        if mechanism.refusal == b"300":
+            self._protocol_error("the peer was refused for the time being")
+            return
+        # To close now could take ERROR from the peer, as the kernel drops what is under way when input is left unread.
+        self._process_input = self._ignore
+        self._stop_timer(HANDSHAKE_TIMER)
+        self._start_timer(_REFUSED_IVL, HANDSHAKE_TIMER)
+
+    def _ignore(self, data: bytes) -> None:
+        """What a refused peer says."""
+
+    def _protocol_error(self, cause: object) -> None:
+        if isinstance(cause, MechanismError) and self._session is not None:
+            events, pair = self._session.socket_events, self.endpoint_uri_pair
+            if cause.protocol_error:
+                self._failure_event = (Event.HANDSHAKE_FAILED_PROTOCOL, cause.protocol_error)
+                events.event_handshake_failed_protocol(pair, cause.protocol_error)
+            elif cause.auth_status:
+                self._failure_event = (Event.HANDSHAKE_FAILED_AUTH, cause.auth_status)
+                events.event_handshake_failed_auth(pair, cause.auth_status)
+            elif cause.error:
+                self._failure_event = (Event.HANDSHAKE_FAILED_NO_DETAIL, cause.error)
+                events.event_handshake_failed_no_detail(pair, cause.error)
+        super()._protocol_error(cause)
+
+    def error(self, reason: ErrorReason, cause: object = "") -> None:
+        """End because of `reason`; a connection that has not come through its handshake leaves word of why."""
+        session = self._session
+        if session is not None and (not self._handshaked() or isinstance(cause, MechanismError)):
+            if self._failure_event is None and reason is not ErrorReason.PROTOCOL_ERROR:
+                self._failure_event = (Event.HANDSHAKE_FAILED_NO_DETAIL, self._errno)
+            failure = self._failure(cause)
+            _LOG.info("handshake failed: %s", failure)
+            session.socket_events.handshake_failure(failure)
+        super().error(reason, cause)
+
+    def _failure(self, cause: object) -> HandshakeFailure:
+        mechanism, (event, value) = self._mechanism, self._failure_event or (0, 0)
+        offered = self._greeting[_MECHANISM] if len(self._greeting) >= _V3_GREETING_SIZE else b""
+        return HandshakeFailure(
+            time=time.time(),
+            endpoint=self.endpoint_uri_pair.identifier,
+            peer_address=self.peer_address,
+            mechanism=greeting_name(self._options.mechanism).decode(),
+            role=mechanism.role if mechanism is not None else "",
+            offered=offered.rstrip(b"\0").decode("ascii", "backslashreplace"),
+            step=mechanism.step if mechanism is not None else self._stage.value,
+            event=event,
+            value=value,
+            reason=self._refusal or str(cause),
+        )
+
+    def terminate(self) -> None:
+        """Close the connection without telling anybody, and forget its keys."""
+        super().terminate()
+        if self._mechanism is not None:
+            self._mechanism.destroy()
 
     def _mechanism_ready(self, mechanism: Mechanism) -> None:
         if self._options.heartbeat_interval > 0:
@@ -307,12 +416,16 @@ class ZmtpEngine(StreamEngineBase):
         session.engine_ready()
         session.set_metadata(self._make_metadata(mechanism))
         self._stage = Stage.READY
+        self._encoder, self._decoder = mechanism.secure(
+            self._encoder, self._decoder, downgrade_sub=type(self._encoder) is V2Encoder
+        )
         if self._options.recv_routing_id and not session.push_routing_id(mechanism.peer_routing_id):
             return  # the pipe is ending, and this engine with it
         session.flush()
         self._pull_msgs = session.pull_msgs
         self._process_input = self._process_batch
         self._stop_timer(HANDSHAKE_TIMER)
+        self._stop_timer(COOKIE_TIMER)
         session.socket_events.event_handshake_succeeded(self.endpoint_uri_pair, 0)
         self._output_stopped = False
         self.out_event()
@@ -324,7 +437,7 @@ class ZmtpEngine(StreamEngineBase):
         own: list[tuple[str, bytes]] = []
         if self.peer_address:
             own = [("Peer-Address", self.peer_address.encode()), ("__fd", str(self._sock.fileno()).encode())]
-        return Metadata(own, mechanism.zmtp_properties)
+        return Metadata(own, mechanism.zap_properties, mechanism.zmtp_properties)
 
     def _process_routing_id(self, frame: Msg) -> None:
         """The first message of a 1.0 or 2.0 peer."""
@@ -348,7 +461,7 @@ class ZmtpEngine(StreamEngineBase):
 
     def _handshake_failed(self) -> bool:
         # libzmq: a connection without a mechanism, so every 1.0 and 2.0 one, counts as never having completed it.
-        return self._mechanism is None or self._stage is not Stage.READY
+        return self._mechanism is None or self._mechanism.status is Status.HANDSHAKING
 
     # -- traffic ----------------------------------------------------------------------------------------------------
 
@@ -399,6 +512,13 @@ class ZmtpEngine(StreamEngineBase):
             if self.plugged:
                 self._start_timer(self._options.heartbeat_interval, HEARTBEAT_IVL_TIMER)
             return
+        if id_ == COOKIE_TIMER:
+            if self._mechanism is not None:
+                self._mechanism.forget_cookie()
+            return
+        if self._stage is Stage.REFUSED:
+            self._protocol_error("the peer was refused, and did not go")
+            return
         self._errno = errno.EAGAIN if id_ == HANDSHAKE_TIMER else errno.ETIMEDOUT
         self.error(ErrorReason.TIMEOUT_ERROR, f"timer {id_:#x}")
 
@@ -407,3 +527,7 @@ class ZmtpEngine(StreamEngineBase):
             self._start_timer(self._heartbeat_timeout, HEARTBEAT_TIMEOUT_TIMER)
         self._control.append(Msg(_PING + _TTL.pack(self._options.heartbeat_ttl), COMMAND))
         self._send_control()
+
+
+if TYPE_CHECKING:
+    _host: type[MechanismHost] = ZmtpEngine

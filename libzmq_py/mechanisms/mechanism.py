@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import enum
 import functools
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from libzmq_py.constants import SocketType
+from libzmq_py.constants import Event, SocketType
 from libzmq_py.metadata import add_property, parse_metadata
 
 if TYPE_CHECKING:
@@ -30,13 +30,38 @@ class Status(enum.Enum):
 
 
 class MechanismError(Exception):
-    """The handshake has failed: close the connection, do not try again."""
+    """The handshake has failed: close the connection, do not try again. Its text never holds a key or a password."""
 
-    def __init__(self, reason: str, protocol_error: int = 0, auth_status: int = 0) -> None:
-        """`protocol_error`, `auth_status`: value of the monitor event, 0 for none."""
+    def __init__(self, reason: str, protocol_error: int = 0, auth_status: int = 0, error: int = 0) -> None:
+        """`protocol_error`, `auth_status`, `error`: which monitor event, by its value (PROTOCOL, AUTH, NO_DETAIL)."""
         super().__init__(reason)
         self.protocol_error = protocol_error
         self.auth_status = auth_status
+        self.error = error
+
+
+class MechanismHost(Protocol):
+    """The connection, as its mechanism sees it. Same thread."""
+
+    @property
+    def peer_address(self) -> str:
+        """Where the peer is, for the ZAP handler: an IP address, or `:uid:gid:pid`."""
+
+    def zap_connect(self) -> bool:
+        """Reach the ZAP handler; False if there is none."""
+
+    def write_zap_msg(self, frames: tuple[bytes, ...]) -> None:
+        """Ask it."""
+
+    def read_zap_msg(self) -> list[bytes] | None:
+        """Its reply, None if there is none yet.
+
+        Raises:
+            ConnectionError: it has gone and will not answer.
+        """
+
+    def zap_refused(self, status: int, text: str) -> None:
+        """It has refused the peer (300, 400, 500)."""
 
 
 # Types by their name in the handshake.
@@ -71,6 +96,9 @@ _PEERS: Final[dict[int, frozenset[bytes]]] = {
 
 _IDENTITY_TYPES: Final = frozenset({SocketType.REQ, SocketType.DEALER, SocketType.ROUTER})
 _MAX_ROUTING_ID: Final = 255
+# An unauthenticated peer must not fill our memory with names. libzmq itself sends two and what METADATA adds.
+_MAX_PROPERTIES: Final = 256
+_ZAP_STATUS: Final = {b"300": 300, b"400": 400, b"500": 500}
 
 
 @functools.lru_cache(maxsize=256)
@@ -84,17 +112,33 @@ class Mechanism:
     """Base of the mechanisms."""
 
     name: bytes
+    #: "client" or "server" where the two sides differ.
+    role = ""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, host: MechanismHost | None = None) -> None:
+        """`host`: None where nothing is to be asked of it."""
         self.options = options
+        self._host = host
         # What the peer told of itself.
         self.peer_routing_id = b""
         self.zmtp_properties: list[tuple[str, bytes]] = []
+        # What the ZAP handler told of it.
+        self.zap_properties: list[tuple[str, bytes]] = []
 
     @property
     def status(self) -> Status:
         """How far the handshake has come."""
         raise NotImplementedError
+
+    @property
+    def step(self) -> str:
+        """What is being waited for, for people."""
+        return self.status.value
+
+    @property
+    def refusal(self) -> bytes:
+        """The ZAP status if it is we who refuse the peer, as soon as there is no more to be sent; else empty."""
+        return b""
 
     def next_handshake_command(self) -> bytes | None:
         """The next command to send, or None if there is none now."""
@@ -107,6 +151,45 @@ class Mechanism:
             MechanismError: the handshake has failed.
         """
         raise NotImplementedError
+
+    def zap_msg_available(self) -> None:
+        """The ZAP handler has answered, or gone.
+
+        Raises:
+            MechanismError: the answer cannot be used, or was not asked for.
+        """
+        raise MechanismError("an answer from the ZAP handler that nobody asked for")
+
+    def secure(self, encoder: Any, decoder: Any, downgrade_sub: bool) -> tuple[Any, Any]:
+        """What is to encode and decode once the handshake is over, in place of the framing's own pair.
+
+        Args:
+            encoder: of the version of ZMTP spoken.
+            decoder: the same, with what it may have been fed already.
+            downgrade_sub: the peer speaks 3.0, where subscriptions are messages.
+        """
+        return encoder, decoder
+
+    @property
+    def holds_cookie(self) -> bool:
+        """True while the peer has something from us that must not be good for ever; see `forget_cookie`."""
+        return False
+
+    def forget_cookie(self) -> None:
+        """It has expired."""
+
+    def destroy(self) -> None:
+        """The connection has ended: forget secrets."""
+
+    def check_basic_command_structure(self, command: bytes) -> None:
+        """A command has a name, and more than nothing behind its length.
+
+        Raises:
+            MechanismError: MALFORMED_COMMAND_UNSPECIFIED.
+        """
+        if len(command) <= 1 or len(command) <= command[0]:
+            code = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED
+            raise MechanismError(f"malformed command of {len(command)} bytes", code)
 
     def basic_properties(self) -> bytes:
         """What we tell of ourselves."""
@@ -122,17 +205,22 @@ class Mechanism:
         Raises:
             MechanismError: it cannot be read, or its socket type is none of our peers'; with that event value.
         """
+        self.zmtp_properties = self._parse_metadata(data, protocol_error)
+
+    def _parse_metadata(self, data: bytes, protocol_error: int) -> list[tuple[str, bytes]]:
         try:
             properties = parse_metadata(data)
         except ValueError as error:
             raise MechanismError(f"metadata: {error}", protocol_error) from error
+        if len(properties) > _MAX_PROPERTIES:
+            raise MechanismError(f"metadata of {len(properties)} properties", protocol_error)
         for name, value in properties:
             if name == "Identity" and self.options.recv_routing_id:
                 self._set_peer_routing_id(value, protocol_error)
             elif name == "Socket-Type" and value not in _PEERS.get(self.options.type, ()):
                 own = _NAMES[SocketType(self.options.type)].decode()
-                raise MechanismError(f"socket type {value!r} does not talk to {own}", protocol_error)
-        self.zmtp_properties = properties
+                raise MechanismError(f"socket type {value[:16]!r} does not talk to {own}", protocol_error)
+        return properties
 
     def _set_peer_routing_id(self, routing_id: bytes, protocol_error: int) -> None:
         # RFC 37: at most 255 bytes, not beginning with a zero byte. libzmq checks neither, and so lets a peer take an
@@ -140,3 +228,17 @@ class Mechanism:
         if len(routing_id) > _MAX_ROUTING_ID or routing_id[:1] == b"\0":
             raise MechanismError(f"routing id {routing_id[:16]!r} of {len(routing_id)} bytes", protocol_error)
         self.peer_routing_id = routing_id
+
+
+def refused_by_peer(data: bytes) -> MechanismError:
+    """What the body of an ERROR command (a reason with its length) means: the peer's ZAP handler refuses us, or so."""
+    if not data or len(data) - 1 < data[0]:
+        return MechanismError("malformed ERROR", Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_ERROR)
+    reason = data[1 : 1 + data[0]]
+    return MechanismError(f"the peer refused: {reason!r}", auth_status=_ZAP_STATUS.get(reason, 0))
+
+
+def unexpected_command(command: bytes) -> MechanismError:
+    """A command that does not belong here; its name is shown, and nothing else of it."""
+    name = command[1 : 1 + min(command[0], 16)] if command else b""
+    return MechanismError(f"unexpected command {name!r}", Event.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND)

@@ -45,11 +45,13 @@ from libzmq_py.sockets.monitor import Monitor
 from libzmq_py.transports.inproc import InprocEndpoint, PendingConnection, send_hello_msg, send_routing_id
 
 if TYPE_CHECKING:
+    from libzmq_py.engines.i_engine import HandshakeFailure
     from libzmq_py.io_threads.io_thread import IOThread
     from libzmq_py.io_threads.poller import Handle, Poller
     from libzmq_py.transports.address import Address
 
 _LOG: Final = logging.getLogger("libzmq_py.socket")
+_MAX_FAILURES: Final = 32
 _DONTWAIT: Final = 1
 _SNDMORE: Final = 2
 _POLLIN: Final = 1
@@ -110,6 +112,8 @@ class SocketBase(Own):
         # Messages in a row that were not waited for long; see `_came_soon`.
         self._soon = 0
         self._monitor = Monitor()
+        # The newest, for people.
+        self.handshake_failures: deque[HandshakeFailure] = deque(maxlen=_MAX_FAILURES)
         self._reaper_poller: Poller | None = None
         self._reaper_handle: Handle | None = None
         # Hot path: a wake-up passes no frame that only passes it on.
@@ -934,6 +938,10 @@ class SocketBase(Own):
     def event_handshake_failed_auth(self, pair: EndpointUriPair, code: int) -> None:
         """The ZAP handler refused."""
         self._monitor.event(pair, 0x4000, code)
+
+    def handshake_failure(self, failure: HandshakeFailure) -> None:
+        """A connection did not come to be. Any thread: appending to a deque is atomic."""
+        self.handshake_failures.append(failure)
 
 
 def flag_value(option: int, value: int | bytes | None) -> bool:

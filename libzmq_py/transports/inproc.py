@@ -121,11 +121,6 @@ class InprocRegistry:
                 endpoint.socket.inc_seqnum()
             return endpoint
 
-    def has_endpoint(self, addr: str) -> bool:
-        """True if the name is bound."""
-        with self._sync:
-            return addr in self._endpoints
-
     def pend_connection(self, addr: str, pending: PendingConnection) -> None:
         """Park a connect until its name is bound, or join it now if that has just happened (connecter's thread)."""
         with self._sync:

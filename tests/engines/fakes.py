@@ -13,7 +13,7 @@ from typing import Any
 
 from libzmq_py.constants import SocketType
 from libzmq_py.endpoint import EndpointType, EndpointUriPair
-from libzmq_py.engines.i_engine import ErrorReason
+from libzmq_py.engines.i_engine import ErrorReason, HandshakeFailure
 from libzmq_py.metadata import add_property
 from libzmq_py.options import Options
 from tests.transports.fakes import FakeIOThread, FakePoller
@@ -55,7 +55,10 @@ class FakeSession:
         self.errors: list[tuple[bool, ErrorReason]] = []
         self.events: list[tuple[str, int]] = []
         self.zap_enabled = False
-        self.zap_required = False
+        # None: there is no ZAP handler. What it has been asked, and will answer (a ConnectionError: it goes).
+        self.zap_replies: list[Any] | None = None
+        self.zap_requests: list[tuple[bytes, ...]] = []
+        self.failures: list[HandshakeFailure] = []
         self.direct_output: Any = None
         self.input_offered = False
         self.input_requests: list[Any] = []
@@ -71,6 +74,23 @@ class FakeSession:
 
     def engine_ready(self) -> None:
         self.readies += 1
+
+    def handshake_failure(self, failure: HandshakeFailure) -> None:
+        self.failures.append(failure)
+
+    def zap_connect(self) -> bool:
+        return self.zap_replies is not None
+
+    def write_zap_msg(self, frames: tuple[bytes, ...]) -> None:
+        self.zap_requests.append(frames)
+
+    def read_zap_msg(self) -> list[bytes] | None:
+        if not self.zap_replies:
+            return None
+        reply = self.zap_replies.pop(0)
+        if isinstance(reply, ConnectionError):
+            raise reply
+        return list(reply)
 
     def engine_error(self, handshaked: bool, reason: ErrorReason) -> None:
         self.errors.append((handshaked, reason))

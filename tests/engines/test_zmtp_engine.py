@@ -21,10 +21,12 @@ from libzmq_py.engines.stream_engine_base import (
     HEARTBEAT_TIMEOUT_TIMER,
     HEARTBEAT_TTL_TIMER,
 )
-from libzmq_py.engines.zmtp_engine import ZmtpEngine
+from libzmq_py.engines.zmtp_engine import COOKIE_TIMER, ZmtpEngine
 from libzmq_py.metadata import add_property
 from libzmq_py.msg import CANCEL, SUBSCRIBE, Msg
 from tests.engines.fakes import GREETING, GREETING_3_0, SIGNATURE, Rig, frame, ready
+from tests.support.box import public_of
+from tests.support.security import CurveClientScript
 
 T = SocketType
 CONNECTION, PROTOCOL, TIMEOUT = ErrorReason.CONNECTION_ERROR, ErrorReason.PROTOCOL_ERROR, ErrorReason.TIMEOUT_ERROR
@@ -164,6 +166,76 @@ def test_a_mechanism_mismatch(rig: MakeRig) -> None:
         ("disconnected", fd),
     ]
     assert one.session.errors == [(False, PROTOCOL)]
+
+
+def curve_greeting(rig: MakeRig, **options: Any) -> tuple[Rig, CurveClientScript]:
+    """A CURVE server whose peer has been sent its WELCOME."""
+    one = rig(mechanism=SecurityMechanism.CURVE, as_server=1, curve_secret_key=b"Q" * 32, **options)
+    one.plug()
+    script = CurveClientScript(public_of(b"Q" * 32))
+    one.send(SIGNATURE + b"\3\1" + b"CURVE".ljust(20, b"\0") + bytes(32) + frame(script.hello(), 4))
+    one.recv(64)
+    script.take_welcome(one.recv(170)[2:])
+    return one, script
+
+
+@pytest.mark.parametrize("ivl", [0, 60_001])
+def test_a_cookie_expires(rig: MakeRig, ivl: int) -> None:
+    """RFC 26: after a minute the server has forgotten its key, where the handshake is given longer than that."""
+    one, script = curve_greeting(rig, handshake_ivl=ivl)
+    assert one.timers[COOKIE_TIMER] == 60_000
+    one.expire(COOKIE_TIMER)
+    assert one.session.errors == []
+    one.send(frame(script.initiate(add_property("Socket-Type", b"PUSH")), 4))
+    assert one.session.events[0] == ("handshake_failed_protocol", Event.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC)
+
+
+@pytest.mark.parametrize("ivl", [1, 60_000])
+def test_a_cookie_lives_no_longer_than_the_handshake(rig: MakeRig, ivl: int) -> None:
+    """Which is what usually limits it."""
+    one, _ = curve_greeting(rig, handshake_ivl=ivl)
+    assert one.timers == {HANDSHAKE_TIMER: ivl}
+
+
+def test_a_cookie_that_was_used_needs_no_timer(rig: MakeRig) -> None:
+    """Both timers end with the handshake."""
+    one, script = curve_greeting(rig, handshake_ivl=100_000)
+    one.send(frame(script.initiate(add_property("Socket-Type", b"PUSH")), 4))
+    assert one.session.readies == 1
+    assert one.timers == {}
+
+
+def test_why_a_handshake_failed(rig: MakeRig) -> None:
+    """What we are, what the peer offers, what was waited for, the event, and the reason in words."""
+    one, _ = curve_greeting(rig)
+    one.send(frame(b"\5READY" + bytes(20), 4))
+    (failure,) = one.session.failures
+    assert (failure.mechanism, failure.role, failure.offered) == ("CURVE", "server", "CURVE")
+    assert failure.step == "waiting for INITIATE"
+    assert (failure.event, failure.value) == (
+        Event.HANDSHAKE_FAILED_PROTOCOL,
+        Event.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND,
+    )
+    assert "READY" in failure.reason
+    assert "CURVE server" in str(failure)
+
+
+def test_why_a_handshake_did_not_end(rig: MakeRig) -> None:
+    """A peer that closes or is silent has a reason too; one that was connected has none."""
+    one = rig()
+    one.plug()
+    one.hang_up()
+    other = rig(handshake_ivl=5)
+    other.plug()
+    other.send(GREETING)
+    other.expire(HANDSHAKE_TIMER)
+    assert [(it.event, it.value, it.step) for it in (one.session.failures + other.session.failures)] == [
+        (Event.HANDSHAKE_FAILED_NO_DETAIL, errno.EPIPE, "greeting"),
+        (Event.HANDSHAKE_FAILED_NO_DETAIL, errno.EAGAIN, "waiting for READY"),
+    ]
+    good = ready_rig(rig)
+    good.hang_up()
+    assert good.session.failures == []
 
 
 @pytest.mark.parametrize("greeting", [SIGNATURE + b"\0", SIGNATURE + b"\1\0", b"\1\0"])

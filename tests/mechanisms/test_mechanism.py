@@ -121,6 +121,14 @@ def test_all_properties_are_kept() -> None:
     assert made.zmtp_properties == [("Socket-Type", b"PUSH"), ("X-hello", b"world")]
 
 
+def test_metadata_without_end() -> None:
+    """More names than any peer has are refused before they become objects that stay."""
+    many = b"".join(add_property(f"X-{number}", b"") for number in range(257))
+    with pytest.raises(MechanismError, match="257"):
+        mechanism("PULL").parse_peer_metadata(many)
+    mechanism("PULL").parse_peer_metadata(many[: -len(add_property("X-256", b""))])
+
+
 @pytest.mark.parametrize("data", [b"\1", b"\1X\0\0\0\5abc", b"\xffabc", b"\1X\xff\xff\xff\xffabc"])
 def test_metadata_that_cannot_be_read(data: bytes) -> None:
     """A broken list is refused with the event value the mechanism gives; nothing of it is kept."""

@@ -148,7 +148,14 @@ def test_garbage_is_a_mechanism_error_or_nothing(commands: list[bytes]) -> None:
 
 def test_the_table_of_mechanisms(monkeypatch: pytest.MonkeyPatch) -> None:
     """NULL is there under its number, and register() adds another."""
-    assert mechanisms.MECHANISMS[SecurityMechanism.NULL] == (b"NULL", NullMechanism)
+    assert mechanisms.MECHANISMS[SecurityMechanism.NULL] == (b"NULL", NullMechanism, NullMechanism)
     monkeypatch.setattr(mechanisms, "MECHANISMS", dict(mechanisms.MECHANISMS))
     mechanisms.register(99, b"TEST", NullMechanism)
-    assert mechanisms.MECHANISMS[99] == (b"TEST", NullMechanism)
+    assert mechanisms.MECHANISMS[99] == (b"TEST", NullMechanism, NullMechanism)
+
+
+@pytest.mark.parametrize("name", [b"", b"x" * 21, b"a\0b", b"\xe4"])
+def test_names_that_no_greeting_can_say(name: bytes) -> None:
+    """A greeting has 20 bytes for it, padded with zeros."""
+    with pytest.raises(ValueError, match="name"):
+        mechanisms.register(1000, name, NullMechanism)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Security as a user sees it: options that have effect, reasons for failures, sessions and their ZAP pipes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import SocketFactory
+from tests.support.raw_peer import COMMAND, RawPeers
+from tests.support.target import zmq
+from tests.support.waiting import wait_until
+from tests.support.zap import ENDPOINT, ZapHandler, answer
+
+
+def endpoint_of(sock: Any) -> str:
+    bound: bytes = sock.last_endpoint
+    return bound.rstrip(b"\0").decode()
+
+
+def curve_pair(socket: SocketFactory, server: int = zmq.ROUTER, client: int = zmq.DEALER) -> tuple[Any, Any]:
+    """Two sockets that know each other's keys, connected."""
+    public, secret = zmq.curve_keypair()
+    own_public, own_secret = zmq.curve_keypair()
+    bound = socket(server, curve_server=1, curve_secretkey=secret)
+    bound.bind("tcp://127.0.0.1:*")
+    connected = socket(client, curve_serverkey=public, curve_publickey=own_public, curve_secretkey=own_secret)
+    connected.connect(endpoint_of(bound))
+    return bound, connected
+
+
+@pytest.mark.departs
+def test_a_late_answer_is_not_for_the_next_connection(socket: SocketFactory, raw: RawPeers, ctx: Any) -> None:
+    """The handler refuses a connection that is gone; the next one is judged by its own answer."""
+    rep = socket(zmq.REP)
+    rep.bind(ENDPOINT)
+    dealer = socket(zmq.DEALER, zap_domain=b"d", reconnect_ivl=1)
+    listener = raw.listen()
+    dealer.connect(listener.endpoint)
+    first = raw.accept(listener)
+    first.greet()
+    rep.recv_multipart()
+    first.close()
+    second = raw.accept(listener)
+    rep.send_multipart(answer(b"400"))
+    second.greet()
+    rep.recv_multipart()
+    rep.send_multipart(answer())
+    got = second.read_frame()
+    assert got.flags & COMMAND
+    assert got.body.startswith(b"\5READY")
+
+
+def test_a_handler_may_be_closed_while_it_is_asked(socket: SocketFactory, raw: RawPeers, ctx: Any) -> None:
+    """Whatever is under way, sockets and context end."""
+    rep = ctx.socket(zmq.REP)
+    rep.bind(ENDPOINT)
+    dealer = socket(zmq.DEALER, zap_domain=b"d")
+    dealer.bind("tcp://127.0.0.1:*")
+    peers = [raw.connect(endpoint_of(dealer)) for _ in range(20)]
+    for peer in peers:
+        peer.greet()
+    rep.recv_multipart()
+    dealer.close()
+    rep.close(linger=0)
+
+
+@pytest.mark.parametrize("kind", ["PUSH", "REQ", "PUB"])
+def test_patterns_over_curve(socket: SocketFactory, kind: str) -> None:
+    """What a pattern adds of its own (lock-step, subscriptions) works sealed."""
+    other = {"PUSH": "PULL", "REQ": "REP", "PUB": "SUB"}[kind]
+    bound, connected = curve_pair(socket, getattr(zmq, other), getattr(zmq, kind))
+    if kind == "PUB":
+        bound.subscribe(b"a")
+
+        def heard() -> bool:
+            connected.send(b"b")
+            connected.send(b"a")
+            return bool(bound.poll(1))
+
+        wait_until(heard, "the subscription to take effect")
+        assert bound.recv() == b"a"
+        return
+    for number in range(300):
+        connected.send(b"%d" % number)
+        assert bound.recv() == b"%d" % number
+        if kind == "REQ":
+            bound.send(b"re %d" % number)
+            assert connected.recv() == b"re %d" % number
+
+
+def test_large_and_small_messages_over_curve(socket: SocketFactory) -> None:
+    """In bulk, so that batches, runs, and large frames mix."""
+    bound, connected = curve_pair(socket, zmq.PULL, zmq.PUSH)
+    messages = [[b"x" * (n % 200)] * (1 + n % 3) for n in range(800)] + [[b"y" * 1_000_000], [b""], [b"z" * 70_000] * 2]
+    for message in messages:
+        connected.send_multipart(message)
+    assert [bound.recv_multipart() for _ in messages] == messages
+
+
+def test_heartbeats_over_curve(socket: SocketFactory) -> None:
+    """PING and PONG are sealed too; the connection stays."""
+    public, secret = zmq.curve_keypair()
+    bound = socket(zmq.PULL, curve_server=1, curve_secretkey=secret, heartbeat_ivl=20, heartbeat_timeout=400)
+    bound.bind("tcp://127.0.0.1:*")
+    own_public, own_secret = zmq.curve_keypair()
+    connected = socket(
+        zmq.PUSH,
+        curve_serverkey=public,
+        curve_publickey=own_public,
+        curve_secretkey=own_secret,
+        heartbeat_ivl=20,
+        heartbeat_timeout=400,
+    )
+    connected.connect(endpoint_of(bound))
+    monitor = connected.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+    connected.send(b"first")
+    assert bound.recv() == b"first"
+    assert not monitor.poll(150)
+    connected.send(b"last")
+    assert bound.recv() == b"last"
+    connected.disable_monitor()
+    monitor.close()
+
+
+def test_properties_of_an_authenticated_peer(socket: SocketFactory, ctx: Any) -> None:
+    """User-Id and what the handler adds are shown with every frame."""
+    with ZapHandler(zmq, ctx, answer(user=b"bob")):
+        bound, connected = curve_pair(socket)
+        connected.send_multipart([b"a", b"b"])
+        frames = bound.recv_multipart(copy=False)
+    assert [frame.get("User-Id") for frame in frames] == ["bob"] * 3
