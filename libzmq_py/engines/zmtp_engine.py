@@ -276,7 +276,7 @@ class ZmtpEngine(StreamEngineBase):
     def _send_handshake_commands(self) -> None:
         mechanism, encoder = self._mechanism, self._encoder
         assert mechanism is not None and encoder is not None
-        out = self._out
+        out, failure = self._out, None
         try:
             command = mechanism.next_handshake_command()
             while command is not None:
@@ -284,14 +284,15 @@ class ZmtpEngine(StreamEngineBase):
                 out = [*out, *encoder.encode([Msg(command, COMMAND)])]
                 command = mechanism.next_handshake_command()
         except MechanismError as error:
-            self._protocol_error(error)
-            return
+            failure = error
         # With the rest of the greeting, in one system call.
         self._out = [b"".join(out)] if out else []
         if mechanism.holds_cookie and not 0 < self._options.handshake_ivl <= _COOKIE_IVL:
             self._start_timer(_COOKIE_IVL, COOKIE_TIMER)
         self._output_stopped = False
         self.out_event()
+        if failure is not None:
+            self._protocol_error(failure)
 
     def zap_msg_available(self) -> None:
         """The ZAP handler has answered, or gone."""
