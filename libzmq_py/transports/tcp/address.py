@@ -31,9 +31,6 @@ _PORT_MAX: Final = 65535
 # All that connect looks at: which characters there are, and that a digit comes after the last colon.
 _CONNECTABLE: Final = re.compile(r"[A-Za-z0-9\[:][A-Za-z0-9.\-:%;\[\]_*]*")
 _PORT: Final = re.compile(r":[0-9][^:]*\Z")
-
-
-_PORT_MAX: Final = 65535
 # "1.2.3.4:5" in the form in which it comes out of a resolver, too; 010.1.1.1 is octal, 1.2 is an address, 99999 a port.
 _OCTET: Final = "(?:0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
 _PLAIN_IPV4: Final = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{3}}):([1-9][0-9]{{0,4}})")
