@@ -17,7 +17,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from libzmq_py.core.signaler import Signaler
+from libzmq_py.core.signaler import MAX_EVENTS, Signaler
 from libzmq_py.core.ypipe import YPipe
 
 if TYPE_CHECKING:
@@ -158,7 +158,11 @@ class Mailbox:
                 if not asleep:
                     asleep.append(True)
                 if not self.commands:
-                    ready = self._signaler.wait(remaining)
+                    poll = self._signaler.poll
+                    if poll is not None:
+                        ready = poll(remaining / 1000 if remaining > 0 else -1, MAX_EVENTS)
+                    else:
+                        ready = self._signaler.wait(remaining)
             except BaseException:
                 if self.keep_armed:
                     self.recv_nothing()

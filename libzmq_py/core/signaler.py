@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
-_MAX_EVENTS: Final = 16
+MAX_EVENTS: Final = 16
 _HAS_EVENTFD: Final = hasattr(os, "eventfd")
 
 
@@ -30,7 +30,7 @@ class Signaler:
             listens, and it does nothing.
     """
 
-    __slots__ = ("_epoll", "_may_have_epoll", "_reader", "_writer", "counts", "fd", "send")
+    __slots__ = ("_epoll", "_may_have_epoll", "_reader", "_writer", "counts", "fd", "poll", "send")
 
     def __init__(self) -> None:
         """Open the descriptor.
@@ -51,6 +51,8 @@ class Signaler:
             self.fd = self._reader.fileno()
             self.send = self._send_byte
         self._epoll: select.epoll | None = None
+        # Hot path: `wait` without its frame, once there is an epoll; seconds (-1: for ever) and `MAX_EVENTS` go in.
+        self.poll: Callable[[float, int], list[tuple[int, int]]] | None = None
         self._may_have_epoll = self.counts and hasattr(select, "epoll")
 
     def _send_byte(self) -> None:
@@ -84,7 +86,7 @@ class Signaler:
         two. The descriptor itself stays readable until `drain`. Ctrl-C interrupts.
         """
         if self._epoll is not None:
-            return self._epoll.poll(-1 if timeout < 0 else timeout / 1000, _MAX_EVENTS)
+            return self._epoll.poll(-1 if timeout < 0 else timeout / 1000, MAX_EVENTS)
         if self._may_have_epoll:
             self._open_epoll()
             return self.wait(timeout)
@@ -102,6 +104,7 @@ class Signaler:
             return
         epoll.register(self.fd, select.EPOLLIN | select.EPOLLET)
         self._epoll = epoll
+        self.poll = epoll.poll
 
     def _wait_level(self, timeout: int) -> bool:
         if hasattr(select, "poll"):
@@ -126,7 +129,7 @@ class Signaler:
         self._may_have_epoll = False
         if self._epoll is not None:
             self._epoll.close()
-            self._epoll = None
+            self._epoll = self.poll = None
         if self._reader is not None and self._writer is not None:
             self._reader.close()
             self._writer.close()

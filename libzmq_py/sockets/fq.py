@@ -35,7 +35,10 @@ class FQ:
         self.activated(pipe)
 
     def activated(self, pipe: Pipe) -> None:
-        """A sleeping pipe has something to read again."""
+        """A sleeping pipe has something to read again. Hot path: a socket of one pipe has no order to keep."""
+        if len(self._items) == 1:
+            self._active = 1
+            return
         self._pipes.swap(self._pipes.index(pipe), self._active)
         self._active += 1
 
@@ -97,6 +100,8 @@ class FQ:
 
     def _deactivate(self) -> None:
         self._active -= 1
+        if not self._active and not self._current:
+            return
         self._pipes.swap(self._current, self._active)
         if self._current == self._active:
             self._current = 0

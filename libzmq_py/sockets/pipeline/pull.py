@@ -23,6 +23,7 @@ class Pull(SocketBase):
         # Hot path: receiving is fair queueing and nothing else, so there is no call in between.
         self.xrecv = self._fq.recv  # type: ignore[method-assign]
         self._straight_fq = self._fq
+        self.read_activated = self._fq.activated  # type: ignore[method-assign]
 
     def xattach_pipe(self, pipe: Pipe, subscribe_to_all: bool, locally_initiated: bool) -> None:
         """A new peer."""

@@ -27,6 +27,8 @@ class Dealer(SocketBase):
         self._fq: FQ = FQ()
         self._lb = LB()
         self._probe_router = False
+        # Hot path: to be readable again is to be back in turn and nothing else, so there is no call in between.
+        self.read_activated = self._fq.activated  # type: ignore[method-assign]
 
     def xattach_pipe(self, pipe: Pipe, subscribe_to_all: bool, locally_initiated: bool) -> None:
         """A new peer; with PROBE_ROUTER it gets an empty message first."""

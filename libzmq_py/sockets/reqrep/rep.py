@@ -42,9 +42,13 @@ class Rep(Router):
             raise zmq_error(Errno.EFSM, "Operation cannot be accomplished in current state (REP has no request)")
         envelope, self._envelope = self._envelope, ()
         pipe = self._reply_pipe
-        if pipe is not None and not more and not self._more_out and pipe.check_write():
+        if (
+            pipe is not None
+            and not more
+            and not self._more_out
+            and pipe.send(envelope[1:] + msg if type(msg) is tuple else (*envelope[1:], msg))  # type: ignore[arg-type]
+        ):
             # Hot path: where the request came from is known, so the reply does not pass through the ROUTER.
-            pipe.send(prepend(envelope[1:], msg))
             self._sending_reply = False
             return True
         if more or self._more_out:
@@ -62,7 +66,7 @@ class Rep(Router):
         if self._sending_reply:
             raise zmq_error(Errno.EFSM, "Operation cannot be accomplished in current state (REP owes a reply)")
         while True:
-            msg = super().xrecv()
+            msg = Router.xrecv(self)
             if type(msg) is not tuple:
                 return None
             # The envelope ends with the first empty frame behind the routing id, and a body must follow.
