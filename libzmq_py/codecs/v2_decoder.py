@@ -18,14 +18,18 @@ from libzmq_py.codecs.decoder import COMMAND_FLAG, LARGE, LARGE_FLAG, DecodeErro
 from libzmq_py.msg import Message, Msg
 
 _LONG: Final = struct.Struct(">Q")
-# Fewer equal frames than this are not worth the check.
+# Frames taken apart in one call: short ones, and those with the long header. Fewer are not worth the check.
 _RUN: Final = 64
+_LONG_RUN: Final = 16
+_LONG_HEADER: Final = 9
+# Above this size (bytes) the frames of a read are so few that there is nothing to gain.
+_LONG_RUN_MAX: Final = 8192
 
 
 @functools.lru_cache(maxsize=256)
-def _run_struct(size: int) -> struct.Struct:
-    """Takes `_RUN` short frames of `size` bytes apart in one call."""
-    return struct.Struct(f"2x{size}s" * _RUN)
+def _run_struct(header: int, size: int, count: int) -> struct.Struct:
+    """Takes `count` frames of `size` bytes, behind headers of `header` bytes, apart in one call."""
+    return struct.Struct(f"{header}x{size}s" * count)
 
 
 class V2Decoder(FrameDecoder):
@@ -70,8 +74,8 @@ class V2Decoder(FrameDecoder):
     def decode(self, data: bytes) -> list[Message]:
         """All whole messages.
 
-        Hot path: the receiving I/O thread's whole work per message. A run of short single frames of one size is
-        recognised by comparing every n-th byte in C and taken apart by one struct; the loop knows everything else.
+        Hot path: the receiving I/O thread's whole work per message. A run of single frames of one size is recognised by
+        comparing every n-th byte in C and taken apart by one struct; the loop knows everything else.
         """
         self.has_commands = False
         out: list[Message] = []
@@ -87,7 +91,7 @@ class V2Decoder(FrameDecoder):
             data = collector.tail + data
             collector.tail = b""
         end = len(data)
-        pos = self._decode_run(data, out) if end >= 2 * _RUN and not data[0] and not self._parts else 0
+        pos = self._decode_run(data, out) if end >= 2 * _RUN and data[0] in (0, LARGE_FLAG) and not self._parts else 0
         parts = self._parts
         limit = self._limit
         while pos + 1 < end:
@@ -129,15 +133,20 @@ class V2Decoder(FrameDecoder):
 
     def _decode_run(self, data: bytes, out: list[Message]) -> int:
         """Take a run of last frames that all have the first one's size; 0 if it is no such run."""
-        size = data[1]
-        if size > self._limit:
+        header, size, run = 2, data[1], _RUN
+        if data[0]:
+            header, size, run = _LONG_HEADER, _LONG.unpack_from(data, 1)[0], _LONG_RUN
+        if size > self._limit or size > _LONG_RUN_MAX:
             return 0
-        stride = size + 2
-        count = len(data) // stride // _RUN * _RUN
+        stride = header + size
+        count = len(data) // stride // run * run
         end = count * stride
-        if not count or data[0:end:stride].count(0) != count or data[1:end:stride].count(size) != count:
+        if not count:
             return 0
-        unpack_from = _run_struct(size).unpack_from
-        for offset in range(0, end, stride * _RUN):
+        for index in range(header):
+            if data[index:end:stride].count(data[index]) != count:
+                return 0
+        unpack_from = _run_struct(header, size, run).unpack_from
+        for offset in range(0, end, stride * run):
             out += unpack_from(data, offset)
         return end

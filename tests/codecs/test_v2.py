@@ -154,8 +154,8 @@ def test_short_frames_of_any_flags(specs: list[tuple[int, int]], where: list[int
     assert decode_all(V2Decoder(-1), pieces(data, where)) == oracle(V2Decoder(-1), data)
 
 
-@pytest.mark.parametrize("size", [0, 1, 5, 255])
-@pytest.mark.parametrize("count", [1, 63, 64, 65, 127, 128, 129, 200])
+@pytest.mark.parametrize("size", [0, 1, 5, 255, 256, 1000, 8192, 8193])
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 200])
 @pytest.mark.parametrize("then", [b"", frame(b"odd one", 1), frame(b"y" * 300), frame(b"c", 4), b"\0"])
 def test_runs_of_equal_frames(size: int, count: int, then: bytes) -> None:
     """A run of equal frames, of any length and followed by anything, gives every message of it."""
@@ -164,6 +164,28 @@ def test_runs_of_equal_frames(size: int, count: int, then: bytes) -> None:
     assert error is None
     assert messages[:count] == [b"x" * size] * count
     assert (messages, error) == oracle(V2Decoder(-1), data)
+
+
+_LONG_SPECS = st.tuples(st.sampled_from([2, 2, 2, 2, 3, 6, 0]), st.sampled_from([0, 300, 300, 301]))
+
+
+def _with_header(flags: int, size: int) -> bytes:
+    if flags & 2:
+        return bytes([flags]) + struct.pack(">Q", size) + b"x" * size
+    return bytes([flags, size & 255]) + b"x" * (size & 255)
+
+
+@given(st.lists(_LONG_SPECS, max_size=60), cuts)
+def test_long_headers_of_any_flags(specs: list[tuple[int, int]], where: list[int]) -> None:
+    """A long header may announce a short body, too; runs break off anywhere."""
+    data = b"".join(_with_header(*spec) for spec in specs * 4)
+    assert decode_all(V2Decoder(-1), pieces(data, where)) == oracle(V2Decoder(-1), data)
+
+
+def test_a_run_is_held_to_the_limit() -> None:
+    """MAXMSGSIZE is compared before a run is taken."""
+    messages, error = decode_all(V2Decoder(299), [frame(b"x" * 300) * 40])
+    assert messages == [] and error is not None
 
 
 def test_a_run_whose_bodies_look_like_headers() -> None:
