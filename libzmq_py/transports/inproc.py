@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from libzmq_py.core.command import CommandType
 from libzmq_py.errors import zmq_error
@@ -48,16 +47,14 @@ class InprocSocket(Protocol):
         """True once its user has closed it."""
 
 
-@dataclass(frozen=True)
-class InprocEndpoint:
+class InprocEndpoint(NamedTuple):
     """A bound name, with the options the socket had then."""
 
     socket: InprocSocket
     options: Options
 
 
-@dataclass(frozen=True)
-class PendingConnection:
+class PendingConnection(NamedTuple):
     """A connect that came before its bind. Both pipe ends live in the connecter's thread until then."""
 
     endpoint: InprocEndpoint

@@ -26,7 +26,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import secrets
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +33,7 @@ from libzmq_py.core.own import Own
 from libzmq_py.endpoint import EndpointType, EndpointUriPair, make_unconnected_connect_endpoint_pair
 from libzmq_py.engines import make_engine
 from libzmq_py.io_threads.io_object import IOObject
+from libzmq_py.random import generate_random
 
 if TYPE_CHECKING:
     from libzmq_py.io_threads.io_thread import IOThread
@@ -225,7 +225,7 @@ class StreamConnecterBase(Own, IOObject):
             candidate = ivl if self._current_reconnect_ivl == -1 else self._current_reconnect_ivl * 2
             self._current_reconnect_ivl = min(candidate, ivl_max)
             return self._current_reconnect_ivl
-        return min(ivl + secrets.randbelow(ivl), _INT_MAX)
+        return min(ivl + generate_random() % ivl, _INT_MAX)
 
     def timer_event(self, id_: int) -> None:
         """Time for the next attempt."""

@@ -11,8 +11,7 @@ which hand finished connections to sessions by the command `attach`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from libzmq_py.core.own import Own
 
@@ -92,8 +91,7 @@ def _same_text(address: str, options: Options) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class Transport:
+class Transport(NamedTuple):
     """One way to make connections, by the scheme of its endpoints."""
 
     #: The scheme, without "://".

@@ -14,9 +14,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import secrets
 import socket
-import string
 import struct
 import sys
 from contextlib import suppress
@@ -28,16 +26,11 @@ from libzmq_py.transports.address import SocketEnd, refused
 from libzmq_py.transports.ipc.address import IpcAddress, get_socket_name, sockaddr_to_string
 from libzmq_py.transports.stream_listener_base import StreamListenerBase
 
-if sys.platform != "win32":  # which has no peer credentials either
-    import grp
-    import pwd
-
 _LOG = logging.getLogger("libzmq_py.transports")
 
 #: Where a wildcard bind makes its directory: the first of these that names one, else the current directory.
 _TMP_ENV_VARS: Final = ("TMPDIR", "TEMPDIR", "TMP")
 _MKDTEMP_ATTEMPTS: Final = 100
-_MKDTEMP_LETTERS: Final = string.ascii_letters + string.digits
 #: struct ucred: pid, uid, gid.
 _UCRED: Final = struct.Struct("=iII")
 
@@ -158,8 +151,11 @@ def _peer_credentials(sock: socket.socket) -> tuple[int, int, int]:
 
 def _is_member(uid: int, gids: frozenset[int]) -> bool:
     """True if the user is listed as a member of one of the groups."""
-    if sys.platform == "win32":
+    if sys.platform == "win32":  # which has no peer credentials either
         return False
+    import grp
+    import pwd
+
     try:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -177,11 +173,14 @@ def create_ipc_wildcard_directory() -> str:
     Raises:
         OSError: it cannot be made.
     """
+    # Imported when asked for: with what it imports it takes longer than the whole transport.
+    import secrets
+
     parent = next((tmp for tmp in map(os.environ.get, _TMP_ENV_VARS) if tmp and os.path.isdir(tmp)), "")
     if parent and not parent.endswith("/"):
         parent += "/"
     for _ in range(_MKDTEMP_ATTEMPTS):
-        path = f"{parent}tmp{''.join(secrets.choice(_MKDTEMP_LETTERS) for _ in range(6))}"
+        path = f"{parent}tmp{secrets.token_hex(3)}"
         with suppress(FileExistsError):
             os.mkdir(path, 0o700)
             return path

@@ -7,7 +7,6 @@ Mirrors: src/tcp_listener.cpp, src/tcp_listener.hpp.
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 import sys
 from typing import Any, Final
@@ -81,6 +80,8 @@ class TcpListener(StreamListenerBase):
         """Apply TCP_ACCEPT_FILTER, then tune."""
         filters = self.options.tcp_accept_filters
         if filters:
+            import ipaddress  # it was imported with the first filter
+
             peer = ipaddress.ip_address(address[0])
             if not any(peer in network for network in filters):
                 raise OSError(errno.EACCES, f"no TCP_ACCEPT_FILTER admits {address[0]}")
