@@ -28,7 +28,7 @@ from libzmq_py.core.thread import ThreadSettings
 from libzmq_py.errors import ZMQError, zmq_error
 from libzmq_py.io_threads.io_thread import IOThread
 from libzmq_py.io_threads.reaper import Reaper
-from libzmq_py.sockets import SOCKET_TYPES, SocketFactory
+from libzmq_py.sockets import SocketFactory, find_socket_type
 from libzmq_py.transports.inproc import InprocEndpoint, InprocRegistry, PendingConnection
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class Ctx:
             ZMQError: EINVAL for an unknown type, ETERM while terminating, EMFILE when MAX_SOCKETS are open or no file
                 descriptor is left.
         """
-        socket_class = SOCKET_TYPES.get(type_)
+        socket_class = find_socket_type(type_)
         if socket_class is None:
             raise zmq_error(errno.EINVAL, f"Invalid argument (socket type {type_!r})")
         with self._slot_sync:
@@ -355,12 +355,15 @@ class Ctx:
 
     def _connect_parked(self) -> None:
         """Give every parked inproc connect a peer that closes at once, so that it can end."""
-        for name in self.inproc.pending_names():
+        names = self.inproc.pending_names()
+        pair = find_socket_type(_PAIR) if names else None
+        for name in names:
+            assert pair is not None
             with self._slot_sync:
                 if not self._sockets:
                     return  # somebody else was quicker, and the reaper may be gone
                 # Beyond MAX_SOCKETS if need be, as the user's sockets cannot end without it.
-                socket = self._add_socket(SOCKET_TYPES[_PAIR])
+                socket = self._add_socket(pair)
             try:
                 socket.bind(name)
             except ZMQError as error:

@@ -7,40 +7,41 @@ No libzmq twin: socket_base_t::create.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Final
 
 from libzmq_py.constants import SocketType
-from libzmq_py.sockets.pair import Pair
-from libzmq_py.sockets.pipeline.pull import Pull
-from libzmq_py.sockets.pipeline.push import Push
-from libzmq_py.sockets.pubsub.pub import Pub
-from libzmq_py.sockets.pubsub.sub import Sub
-from libzmq_py.sockets.pubsub.xpub import XPub
-from libzmq_py.sockets.pubsub.xsub import XSub
-from libzmq_py.sockets.reqrep.dealer import Dealer
-from libzmq_py.sockets.reqrep.rep import Rep
-from libzmq_py.sockets.reqrep.req import Req
-from libzmq_py.sockets.reqrep.router import Router
 from libzmq_py.sockets.socket_base import SocketBase
-from libzmq_py.sockets.stream import Stream
 
 SocketFactory = Callable[[Any, int, int], SocketBase]
 
-SOCKET_TYPES: Final[dict[int, SocketFactory]] = {
-    SocketType.PAIR: Pair,
-    SocketType.PUB: Pub,
-    SocketType.SUB: Sub,
-    SocketType.REQ: Req,
-    SocketType.REP: Rep,
-    SocketType.DEALER: Dealer,
-    SocketType.ROUTER: Router,
-    SocketType.PULL: Pull,
-    SocketType.PUSH: Push,
-    SocketType.XPUB: XPub,
-    SocketType.XSUB: XSub,
-    SocketType.STREAM: Stream,
+BUILT_IN: Final[dict[int, tuple[str, str]]] = {
+    SocketType.PAIR: ("pair", "Pair"),
+    SocketType.PUB: ("pubsub.pub", "Pub"),
+    SocketType.SUB: ("pubsub.sub", "Sub"),
+    SocketType.REQ: ("reqrep.req", "Req"),
+    SocketType.REP: ("reqrep.rep", "Rep"),
+    SocketType.DEALER: ("reqrep.dealer", "Dealer"),
+    SocketType.ROUTER: ("reqrep.router", "Router"),
+    SocketType.PULL: ("pipeline.pull", "Pull"),
+    SocketType.PUSH: ("pipeline.push", "Push"),
+    SocketType.XPUB: ("pubsub.xpub", "XPub"),
+    SocketType.XSUB: ("pubsub.xsub", "XSub"),
+    SocketType.STREAM: ("stream", "Stream"),
 }
-"""Type -> what makes one, from context, slot and socket id."""
+"""Type -> module and class, imported with the first socket of the type: programs have two or three of the twelve."""
+
+SOCKET_TYPES: Final[dict[int, SocketFactory]] = {}
+"""Type -> what makes one, from context, slot and socket id: those that are in use, and those that were registered."""
+
+
+def find_socket_type(type_: int) -> SocketFactory | None:
+    """What makes sockets of a type, None if there is no such type."""
+    factory = SOCKET_TYPES.get(type_)
+    if factory is None and type_ in BUILT_IN:
+        module, name = BUILT_IN[type_]
+        factory = SOCKET_TYPES[type_] = getattr(import_module(f"{__name__}.{module}"), name)
+    return factory
 
 
 def register(type_: int, factory: SocketFactory) -> None:

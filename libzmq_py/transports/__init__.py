@@ -13,24 +13,46 @@ its own by an entry point of the group `libzmq_py.transports`, named for the sch
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from libzmq_py.constants import EPROTONOSUPPORT
 from libzmq_py.errors import strerror, zmq_error
 from libzmq_py.transports.address import Address
-from libzmq_py.transports.ipc import IPC
-from libzmq_py.transports.tcp import TCP
 from libzmq_py.transports.transport import Listener, SessionHost, SocketHost, Transport
-from libzmq_py.transports.udp import UDP
 
 ENTRY_POINT_GROUP = "libzmq_py.transports"
 
-#: Scheme -> transport.
-TRANSPORTS: dict[str, Transport] = {"tcp": TCP, "udp": UDP}
-if hasattr(socket, "AF_UNIX"):
-    TRANSPORTS["ipc"] = IPC
+#: Scheme -> transport: those that are in use, and those that were registered.
+TRANSPORTS: dict[str, Transport] = {}
+
+
+# Imported with the first endpoint that needs them: engines, codecs and mechanisms come with them, half of the package.
+
+
+def _tcp() -> Transport:
+    from libzmq_py.transports.tcp import TCP
+
+    return TCP
+
+
+def _ipc() -> Transport:
+    from libzmq_py.transports.ipc import IPC
+
+    return IPC
+
+
+def _udp() -> Transport:
+    from libzmq_py.transports.udp import UDP
+
+    return UDP
+
+
+#: Scheme -> what fetches the transport.
+BUILT_IN: dict[str, Callable[[], Transport]] = {"tcp": _tcp, "udp": _udp}
+if sys.platform != "win32":  # whose Python has no unix domain sockets
+    BUILT_IN["ipc"] = _ipc
 
 
 def register(transport: Transport) -> None:
@@ -45,6 +67,8 @@ def find_transport(scheme: str) -> Transport | None:
         ZMQError: EPROTONOSUPPORT, there is an entry point, but it does not lead to a transport.
     """
     transport = TRANSPORTS.get(scheme)
+    if transport is None and scheme in BUILT_IN:
+        transport = TRANSPORTS[scheme] = BUILT_IN[scheme]()
     return transport if transport is not None else _find_plug_in(scheme)
 
 
@@ -74,6 +98,7 @@ def _unusable(scheme: str, value: str, reason: str) -> Exception:
 
 
 __all__ = [
+    "BUILT_IN",
     "ENTRY_POINT_GROUP",
     "TRANSPORTS",
     "Address",

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py.core.own import Own
 from libzmq_py.endpoint import EndpointType, EndpointUriPair, make_unconnected_connect_endpoint_pair
-from libzmq_py.engines import make_engine
+from libzmq_py.engines.make_engine import make_engine
 from libzmq_py.io_threads.io_object import IOObject
 from libzmq_py.random import generate_random
 

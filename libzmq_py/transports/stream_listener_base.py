@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py import ip
 from libzmq_py.endpoint import EndpointType, EndpointUriPair, make_unconnected_bind_endpoint_pair
-from libzmq_py.engines import make_engine
+from libzmq_py.engines.make_engine import make_engine
 from libzmq_py.io_threads.io_object import IOObject
 from libzmq_py.transports.address import SocketEnd
 from libzmq_py.transports.transport import Listener

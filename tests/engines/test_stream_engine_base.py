@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from libzmq_py.constants import SocketType
 from libzmq_py.endpoint import EndpointType, EndpointUriPair
-from libzmq_py.engines import make_engine, stream_engine_base
+from libzmq_py.engines import stream_engine_base
 from libzmq_py.engines.i_engine import ErrorReason, ProtocolError
+from libzmq_py.engines.make_engine import make_engine
 from libzmq_py.engines.raw_engine import RawEngine
 from libzmq_py.engines.zmtp_engine import ZmtpEngine
 from libzmq_py.msg import Msg
