@@ -27,6 +27,28 @@ _WINDOWS_KEEPALIVE_INTERVAL = 1000
 _LINUX_SO_BUSY_POLL = 46 if sys.platform == "linux" else None
 
 
+#: No descriptor, for this process or at all: says nothing of what was to be looked up.
+SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+def find_shortage(error: Exception) -> OSError | None:
+    """Tell whether a look-up failed for want of a descriptor, which the C library reports as "not found".
+
+    Args:
+        error: What the look-up raised.
+
+    Returns:
+        The shortage, or None.
+    """
+    if isinstance(error, OSError) and error.errno in SHORTAGES:
+        return error
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+    except OSError as probed:
+        return probed if probed.errno in SHORTAGES else None
+    return None
+
+
 def unblock_socket(sock: socket.socket) -> None:
     """Make calls on the socket return at once with EAGAIN rather than wait."""
     sock.setblocking(False)

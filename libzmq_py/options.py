@@ -22,11 +22,11 @@ import os
 import re
 import socket
 from collections.abc import Callable, Mapping
-from errno import EINVAL, ENOMEM
+from errno import EINVAL, EMFILE, ENOMEM
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
-from libzmq_py import z85
+from libzmq_py import ip, z85
 from libzmq_py.constants import NormMode, SecurityMechanism, SocketOption, SocketType
 from libzmq_py.errors import ZMQError, strerror, zmq_error
 
@@ -222,7 +222,7 @@ class Options:
 
         Raises:
             ZMQError: EINVAL when the option is unknown here or read-only, or the value is refused; nothing is
-                changed then. ENOMEM when an accept filter could not be parsed for lack of memory.
+                changed then. ENOMEM, EMFILE when there is no memory, or no descriptor, to parse an accept filter.
         """
         row = _OPTIONS.get(option)
         if row is None or row.set is None:
@@ -502,7 +502,10 @@ def _is_zone(zone: bytes) -> bool:
         return number is not None and int(number.group(1)) != 0
     try:
         return socket.if_nametoindex(os.fsdecode(zone)) != 0
-    except OSError:
+    except OSError as error:
+        shortage = ip.find_shortage(error)
+        if shortage is not None:
+            raise zmq_error(shortage.errno or EMFILE) from error
         return False
 
 

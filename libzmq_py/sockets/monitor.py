@@ -63,6 +63,8 @@ class Monitor:
                 return
             if send_event and self._events & Event.MONITOR_STOPPED:
                 self._send(Event.MONITOR_STOPPED, (0,), None)
+            # The name is free at once, not when the reaper comes to it: another monitor may be started on it.
+            self._socket.ctx.unregister_endpoints(self._socket)
             self._socket.close()
             self._socket, self._events = None, 0
             self._backlog = None

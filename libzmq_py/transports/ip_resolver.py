@@ -19,6 +19,8 @@ import struct
 import sys
 from typing import Any, Final, NamedTuple
 
+from libzmq_py import ip
+
 if sys.platform != "win32":
     import fcntl
 
@@ -178,6 +180,9 @@ class IpResolver:
     def _not_found(self, host: str, error: Exception) -> OSError:
         if isinstance(error, socket.gaierror) and error.errno == socket.EAI_MEMORY:
             return OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        shortage = ip.find_shortage(error)
+        if shortage is not None:
+            return shortage
         number = errno.ENODEV if self._options.bindable else errno.EINVAL
         reason = error.strerror if isinstance(error, OSError) else error
         return OSError(number, f"host {host!r}: {reason}")
@@ -193,7 +198,10 @@ class IpResolver:
         """Index of an interface, 0 if there is none of this name."""
         try:
             return socket.if_nametoindex(name)
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            shortage = ip.find_shortage(error)
+            if shortage is not None:
+                raise shortage from error
             return 0
 
 
@@ -222,8 +230,10 @@ def _nic_ipv6(nic: str) -> str | None:
     try:
         with open(_PROC_IF_INET6, encoding="ascii", errors="surrogateescape") as table:
             rows = [line.split() for line in table]
-    except OSError:  # not Linux, or no IPv6
-        return None
+    except OSError as error:
+        if error.errno in ip.SHORTAGES:
+            raise
+        return None  # not Linux, or no IPv6
     found = {int(row[3], 16): row[0] for row in reversed(rows) if len(row) == 6 and row[5] == nic}
     for scope in _SCOPES:
         if scope in found:

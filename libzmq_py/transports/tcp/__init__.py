@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from libzmq_py.transports.tcp.address import canonical, resolve_connect
 from libzmq_py.transports.tcp.connecter import TcpConnecter
 from libzmq_py.transports.tcp.listener import TcpListener
+from libzmq_py.transports.tcp.socks_connecter import SocksConnecter
 from libzmq_py.transports.transport import Transport
 
 if TYPE_CHECKING:
@@ -25,12 +26,8 @@ def create_connecter(
     io_thread: IOThread, session: SessionHost, options: Options, addr: Address, delayed_start: bool
 ) -> TcpConnecter:
     """A connecter, through the proxy if there is one (libzmq: session_base_t::create_connecter_tcp)."""
-    if not options.socks_proxy_address:
-        return TcpConnecter(io_thread, session, options, addr, delayed_start)
-    # Imported when asked for: few need it.
-    from libzmq_py.transports.tcp.socks_connecter import SocksConnecter
-
-    return SocksConnecter(io_thread, session, options, addr, delayed_start)
+    connecter_class = SocksConnecter if options.socks_proxy_address else TcpConnecter
+    return connecter_class(io_thread, session, options, addr, delayed_start)
 
 
 TCP = Transport(
