@@ -66,7 +66,7 @@ if TYPE_CHECKING:
         zmq_version,
         zmq_version_info,
     )
-    from libzmq_py.api.monitor import parse_monitor_message, recv_monitor_message
+    from libzmq_py.api.monitor import parse_monitor_message, parse_monitor_message_v2, recv_monitor_message
     from libzmq_py.api.poll import Poller, select, zmq_poll
     from libzmq_py.api.socket import IPC_PATH_MAX_LEN, Socket, SyncSocket
     from libzmq_py.api.tracker import _FINISHED_TRACKER, MessageTracker
@@ -101,6 +101,7 @@ _LAZY = {
     "get_library_dirs": "functions",
     "has": "functions",
     "parse_monitor_message": "monitor",
+    "parse_monitor_message_v2": "monitor",
     "proxy": "functions",
     "proxy_steerable": "functions",
     "pyzmq_version": "functions",
@@ -177,6 +178,7 @@ __all__ = [
     "has",
     "log",
     "parse_monitor_message",
+    "parse_monitor_message_v2",
     "proxy",
     "proxy_steerable",
     "pyzmq_version",

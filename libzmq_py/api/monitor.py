@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """Reading what a socket's monitor sends.
 
-No libzmq twin: the format is that of version 1 events in src/socket_base.cpp (``zmq_socket_monitor``); pyzmq's
-utils/monitor.py. Versions 2 and up are not parsed here.
+No libzmq twin: the formats are those of src/socket_base.cpp (``zmq_socket_monitor_versioned``); pyzmq's
+utils/monitor.py for version 1.
 """
 
 from __future__ import annotations
@@ -18,12 +18,21 @@ if TYPE_CHECKING:
 
 # Event and value, in the machine's byte order, without padding.
 _EVENT = struct.Struct("=hi")
+# Each number of version 2.
+_NUMBER = struct.Struct("=Q")
 
 
 class _MonitorMessage(TypedDict):
     event: int
     value: int
     endpoint: bytes
+
+
+class _MonitorMessageV2(TypedDict):
+    event: int
+    values: list[int]
+    local: bytes
+    remote: bytes
 
 
 def parse_monitor_message(msg: Sequence[bytes]) -> _MonitorMessage:
@@ -46,12 +55,35 @@ def parse_monitor_message(msg: Sequence[bytes]) -> _MonitorMessage:
     return {"event": Event(event), "value": Event(value), "endpoint": msg[1]}
 
 
+def parse_monitor_message_v2(msg: Sequence[bytes]) -> _MonitorMessageV2:
+    """Decode one message of a monitor of version 2 (``Socket.monitor(..., version=2)``).
+
+    Args:
+        msg: Its frames: event, number of values, the values, local and remote endpoint.
+
+    Returns:
+        A dict of ``event``, ``values`` (one, as in version 1; for EVENT_PIPES_STATS two: messages that wait to go out,
+        and to come in), ``local`` and ``remote``: the two ends of the connection, of which one may be empty.
+
+    Raises:
+        RuntimeError: It is no such message.
+
+    zmq_socket_monitor_versioned.
+    """
+    if len(msg) < 4 or any(len(frame) != _NUMBER.size for frame in msg[:-2]):
+        raise RuntimeError(f"Invalid event message format: {msg}")
+    event, count, *values = (_NUMBER.unpack(frame)[0] for frame in msg[:-2])
+    if count != len(values):
+        raise RuntimeError(f"Invalid event message format: {msg}")
+    return {"event": Event(event), "values": values, "local": msg[-2], "remote": msg[-1]}
+
+
 @overload
 def recv_monitor_message(socket: Socket[bytes], flags: int = 0) -> _MonitorMessage: ...
 @overload
 def recv_monitor_message(socket: Any, flags: int = 0) -> _MonitorMessage | Awaitable[_MonitorMessage]: ...
 def recv_monitor_message(socket: Any, flags: int = 0) -> _MonitorMessage | Awaitable[_MonitorMessage]:
-    """Receive and decode one monitor message.
+    """Receive and decode one monitor message, of version 1.
 
     Args:
         socket: The PAIR socket connected to the monitor (``Socket.get_monitor_socket``); an asynchronous one gives an
@@ -72,4 +104,4 @@ async def _parse_later(msg: Awaitable[list[bytes]]) -> _MonitorMessage:
     return parse_monitor_message(await msg)
 
 
-__all__ = ["parse_monitor_message", "recv_monitor_message"]
+__all__ = ["parse_monitor_message", "parse_monitor_message_v2", "recv_monitor_message"]

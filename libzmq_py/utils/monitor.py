@@ -4,6 +4,18 @@
 No libzmq twin: pyzmq's utils/monitor.py; see ``libzmq_py.api.monitor``.
 """
 
-from libzmq_py.api.monitor import _MonitorMessage, parse_monitor_message, recv_monitor_message
+from libzmq_py.api.monitor import (
+    _MonitorMessage,
+    _MonitorMessageV2,
+    parse_monitor_message,
+    parse_monitor_message_v2,
+    recv_monitor_message,
+)
 
-__all__ = ["_MonitorMessage", "parse_monitor_message", "recv_monitor_message"]
+__all__ = [
+    "_MonitorMessage",
+    "_MonitorMessageV2",
+    "parse_monitor_message",
+    "parse_monitor_message_v2",
+    "recv_monitor_message",
+]
