@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
 
 from libzmq_py.core.signaler import MAX_EVENTS, Signaler
 from libzmq_py.core.ypipe import YPipe
@@ -47,7 +48,7 @@ class Wakeable(Protocol):
 class Mailbox:
     """`send` may be called by any thread, the rest by the reader's thread only."""
 
-    __slots__ = ("_asleep", "_cpipe", "_signaler", "_sync", "commands", "inputs", "keep_armed")
+    __slots__ = ("_asleep", "_cpipe", "_signaler", "_sync", "_shared", "commands", "input_sync", "inputs", "keep_armed")
 
     def __init__(self) -> None:
         """Open an empty mailbox.
@@ -66,6 +67,10 @@ class Mailbox:
         self.keep_armed = False
         # Connections that the reader's thread reads itself while it waits, by descriptor; see `add_input`.
         self.inputs: dict[int, tuple[DirectInput, Wakeable]] = {}
+        # Held while `inputs` are read: the lock of the reader, if it is several threads.
+        self.input_sync: AbstractContextManager[Any] = self._sync
+        # Several threads act as the reader, and may take each other's commands.
+        self._shared = False
 
     @property
     def fd(self) -> int:
@@ -172,16 +177,19 @@ class Mailbox:
                     self.disarm()
             if self.inputs and self._read_inputs(ready):
                 return
+            if self._shared and ready:
+                return  # another thread may have taken the command: let the caller look what has become of it
 
     def _read_inputs(self, ready: Sequence[tuple[int, int]]) -> bool:
         done = False
-        for fd, _ in ready:
-            if fd in self.inputs:
-                connection, pipe = self.inputs[fd]
-                # Its messages come from this very thread, so nobody need wake it.
-                pipe.wake_up()
-                connection.read_direct()
-                done = True
+        with self.input_sync:
+            for fd, _ in ready:
+                if fd in self.inputs:
+                    connection, pipe = self.inputs[fd]
+                    # Its messages come from this very thread, so nobody need wake it.
+                    pipe.wake_up()
+                    connection.read_direct()
+                    done = True
         return done
 
     def add_input(self, fd: int, connection: DirectInput, pipe: Wakeable) -> bool:
@@ -209,6 +217,11 @@ class Mailbox:
 
     def ring(self) -> None:
         """End the reader's wait, if it waits, without a command."""
+        self._signaler.send()
+
+    def ring_through(self) -> None:
+        """End the wait of the thread that waits, whether there is a command or not. From now on such waits may end."""
+        self._shared = True
         self._signaler.send()
 
     def close(self) -> None:

@@ -12,14 +12,13 @@ What the rule costs: recv looks at commands when a run ends, that is every `RUN`
 (`inbound_poll_rate`).  send looks at them every time.
 
 Hot path: a run is used through iterators of C.  What counts is a `repeat` object, which gives as many empty tuples as
-messages may still be moved and tells how many those are (`__length_hint__`).
+messages may still be moved; each goes to one thread only, so several may use a run at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import repeat, starmap
-from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py.msg import Message
@@ -51,7 +50,8 @@ class InRun:
 
     def settle(self) -> int:
         """Count what was taken, and say how many that is; the run must not be used any more."""
-        count = self._count - length_hint(self._left)
+        # To empty it is to end it for a thread that is just about to use it.
+        count = self._count - len(list(self._left))
         self._pipe.count_read(count)
         return count
 
@@ -93,7 +93,7 @@ class OutRun:
 
     def settle(self) -> int:
         """Count what was put, and say how many that is; the run must not be used any more."""
-        count = self._count - length_hint(self.room)
+        count = self._count - len(list(self.room))
         for pipe in self._pipes:
             pipe.count_written(count)
         return count

@@ -9,14 +9,15 @@ Departs:
   so a credit that has arrived is never overlooked.
 - Failures are exceptions (`ZMQError`), not return codes.
 
-Threads: the caller's, until `close`; then the reaper's. `tid` stays the same. Nothing else may touch a socket, but for
-`inc_seqnum`, `stop` and the monitor's events.
+Threads: the caller's, one at a time, until `close`; then the reaper's. `tid` stays the same. Nothing else may touch a
+socket, but for `inc_seqnum`, `stop` and the monitor's events.
 """
 
 from __future__ import annotations
 
 import errno
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -88,6 +89,12 @@ class SocketBase(Own):
         options.linger = ctx.default_linger
         super().__init__(None, options, ctx, tid)
         self.mailbox = Mailbox()
+        # Held during each call, but not while it waits: a socket may be used from several threads (libzmq: may not).
+        self._sync = self.mailbox.input_sync = threading.RLock()
+        self._changed = threading.Condition(self._sync)
+        # The threads that wait, and whether one of them waits on the mailbox.
+        self._waiting: set[int] = set()
+        self._mailbox_is_watched = False
         # Hot path: what send and recv test before anything else.
         self._commands: deque[Any] = self.mailbox.commands
         self._ctx_terminated = False
@@ -197,7 +204,9 @@ class SocketBase(Own):
         mailbox = self.mailbox
         commands = mailbox.commands
         if timeout and not commands:
-            mailbox.wait(timeout)
+            self._wait(timeout)
+        if commands and self._waiting:
+            self._tell_others()
         while commands or (mailbox.keep_armed and not mailbox.rearm()):
             while commands:
                 command = commands.popleft()
@@ -207,6 +216,41 @@ class SocketBase(Own):
                     command[0].process_command(command)
         if self._ctx_terminated:
             raise zmq_error(Errno.ETERM)
+
+    def _wait(self, timeout: int) -> None:
+        """Wait for something to process, while other threads may use the socket.
+
+        One thread at a time waits on the mailbox; it tells the others.
+
+        Raises:
+            ZMQError: ENOTSOCK, another thread has closed the socket.
+        """
+        me = threading.get_ident()
+        self._waiting.add(me)
+        try:
+            if self._mailbox_is_watched:
+                self._changed.wait(None if timeout < 0 else timeout / 1000)
+            else:
+                self._mailbox_is_watched = True
+                # As Condition.wait does it: the lock may be held several times over.
+                held = self._sync._release_save()  # type: ignore[attr-defined]
+                try:
+                    self.mailbox.wait(timeout)
+                finally:
+                    self._sync._acquire_restore(held)  # type: ignore[attr-defined]
+                    self._mailbox_is_watched = False
+        finally:
+            self._waiting.discard(me)
+            if self._waiting:
+                self._changed.notify_all()
+        if self._closed:
+            raise zmq_error(Errno.ENOTSOCK, "Socket operation on non-socket (closed by another thread)")
+
+    def _tell_others(self) -> None:
+        """What other threads wait for may have come: they look themselves."""
+        self._changed.notify_all()
+        if self._mailbox_is_watched:
+            self.mailbox.ring_through()
 
     def stop(self) -> None:
         """The context ends. Any thread."""
@@ -274,38 +318,40 @@ class SocketBase(Own):
             ZMQError: EAGAIN, it could not be sent within SNDTIMEO or at once; ETERM; by type EFSM, ENOTSUP,
                 EHOSTUNREACH.
         """
-        if self.out_run is not None:
-            self._settle_runs()
-        if self._commands:
-            self.process_commands(0)
-        try:
-            if flags:
-                if self.xsend(msg, bool(flags & _SNDMORE)):
-                    return
-            elif self.xsend(msg):
-                if self._straight_out is not None:
-                    self._sent_straight(self._straight_out)
-                return
-        except LostPipe:
-            self._message_lost(flags)
-            return
-        self._send_wait(msg, flags)
-
-    def send_multipart(self, frames: tuple[Frame, ...], flags: int = 0) -> None:
-        """Send a whole message as one unit; SNDMORE leaves it open, so it goes frame by frame. Raises as `send`."""
-        if len(frames) == 1:
-            self.send(frames[0], flags)
-        elif flags & _SNDMORE or not self._accepts_units():
-            for frame in frames[:-1]:
-                self.send(frame, flags | _SNDMORE)
-            self.send(frames[-1], flags)
-        else:
+        with self._sync:
             if self.out_run is not None:
                 self._settle_runs()
             if self._commands:
                 self.process_commands(0)
-            if not self.xsend(frames):
-                self._send_wait(frames, flags)
+            try:
+                if flags:
+                    if self.xsend(msg, bool(flags & _SNDMORE)):
+                        return
+                elif self.xsend(msg):
+                    if self._straight_out is not None:
+                        self._sent_straight(self._straight_out)
+                    return
+            except LostPipe:
+                self._message_lost(flags)
+                return
+            self._send_wait(msg, flags)
+
+    def send_multipart(self, frames: tuple[Frame, ...], flags: int = 0) -> None:
+        """Send a whole message as one unit; SNDMORE leaves it open, so it goes frame by frame. Raises as `send`."""
+        with self._sync:
+            if len(frames) == 1:
+                self.send(frames[0], flags)
+            elif flags & _SNDMORE or not self._accepts_units():
+                for frame in frames[:-1]:
+                    self.send(frame, flags | _SNDMORE)
+                self.send(frames[-1], flags)
+            else:
+                if self.out_run is not None:
+                    self._settle_runs()
+                if self._commands:
+                    self.process_commands(0)
+                if not self.xsend(frames):
+                    self._send_wait(frames, flags)
 
     def _accepts_units(self) -> bool:
         """True if `xsend` may be given a tuple now, that is: not in the middle of a message."""
@@ -341,36 +387,38 @@ class SocketBase(Own):
         Raises:
             ZMQError: EAGAIN, nothing came within RCVTIMEO or at once (DONTWAIT); ETERM; EFSM, ENOTSUP by type.
         """
-        if self.in_run is not None:
-            self._settle_runs()
-        if self._commands:
-            self.process_commands(0)
-        if self._rcv_parts:
-            return self._rcv_parts.popleft()
-        msg = self.xrecv()
-        if msg is None:
-            msg = self._recv_wait(flags)
-        if type(msg) is tuple:
-            self._rcv_parts.extend(msg)
-            return self._rcv_parts.popleft()
-        if self._straight_fq is not None:
-            self._received_straight(self._straight_fq)
-        return msg  # type: ignore[return-value]
+        with self._sync:
+            if self.in_run is not None:
+                self._settle_runs()
+            if self._commands:
+                self.process_commands(0)
+            if self._rcv_parts:
+                return self._rcv_parts.popleft()
+            msg = self.xrecv()
+            if msg is None:
+                msg = self._recv_wait(flags)
+            if type(msg) is tuple:
+                self._rcv_parts.extend(msg)
+                return self._rcv_parts.popleft()
+            if self._straight_fq is not None:
+                self._received_straight(self._straight_fq)
+            return msg  # type: ignore[return-value]
 
     def recv_multipart(self, flags: int = 0) -> list[Frame]:
         """The next whole message, or the rest of the current one. Raises as `recv`."""
-        if self.in_run is not None:
-            self._settle_runs()
-        if self._commands:
-            self.process_commands(0)
-        if self._rcv_parts:
-            rest = list(self._rcv_parts)
-            self._rcv_parts.clear()
-            return rest
-        msg = self.xrecv()
-        if msg is None:
-            msg = self._recv_wait(flags)
-        return list(msg) if type(msg) is tuple else [msg]  # type: ignore[list-item]
+        with self._sync:
+            if self.in_run is not None:
+                self._settle_runs()
+            if self._commands:
+                self.process_commands(0)
+            if self._rcv_parts:
+                rest = list(self._rcv_parts)
+                self._rcv_parts.clear()
+                return rest
+            msg = self.xrecv()
+            if msg is None:
+                msg = self._recv_wait(flags)
+            return list(msg) if type(msg) is tuple else [msg]  # type: ignore[list-item]
 
     # -- many messages in one call (ours) ---------------------------------------------------------------------------
 
@@ -380,22 +428,23 @@ class SocketBase(Own):
         Raises:
             ZMQError: as `send`; EAGAIN only if nothing was sent.
         """
-        self._settle_runs()
-        sent = 0
-        while sent < len(msgs):
-            if self._commands:
-                self.process_commands(0)
-            batch = self._send_batch(msgs, sent)
-            sent += batch
-            if not batch:
-                try:
-                    self.send_multipart(frames_of(msgs[sent]), flags)
-                except Again:
-                    if not sent:
-                        raise
-                    break
-                sent += 1
-        return sent
+        with self._sync:
+            self._settle_runs()
+            sent = 0
+            while sent < len(msgs):
+                if self._commands:
+                    self.process_commands(0)
+                batch = self._send_batch(msgs, sent)
+                sent += batch
+                if not batch:
+                    try:
+                        self.send_multipart(frames_of(msgs[sent]), flags)
+                    except Again:
+                        if not sent:
+                            raise
+                        break
+                    sent += 1
+            return sent
 
     def _send_batch(self, msgs: Sequence[Message], start: int) -> int:
         """As many of `msgs`, from `start` on, as may be put into the pipes at once. Hot path: a few calls for all."""
@@ -414,18 +463,19 @@ class SocketBase(Own):
         Raises:
             ZMQError: as `recv`.
         """
-        first = self.recv_multipart(flags)
-        msgs: list[Message] = [message_of(tuple(first))]
-        while len(msgs) < limit:
-            pipe = self._straight_fq.only_pipe if self._straight_fq is not None else None
-            batch = [] if pipe is None else pipe.take_batch(limit - len(msgs))
-            if not batch:
-                msg = self._recv_another()
-                if msg is None:
-                    break
-                batch = [msg]
-            msgs += batch
-        return msgs
+        with self._sync:
+            first = self.recv_multipart(flags)
+            msgs: list[Message] = [message_of(tuple(first))]
+            while len(msgs) < limit:
+                pipe = self._straight_fq.only_pipe if self._straight_fq is not None else None
+                batch = [] if pipe is None else pipe.take_batch(limit - len(msgs))
+                if not batch:
+                    msg = self._recv_another()
+                    if msg is None:
+                        break
+                    batch = [msg]
+                msgs += batch
+            return msgs
 
     def _recv_another(self) -> Message | None:
         try:
@@ -491,16 +541,18 @@ class SocketBase(Own):
 
     def events(self) -> int:
         """POLLIN and POLLOUT as they stand, commands processed first (ZMQ_EVENTS)."""
-        if self.mailbox.inputs:
-            self.mailbox.give_back_inputs()
-        self._in_row = self._out_row = 0  # who asks each time makes no runs
-        self.process_commands(0)
-        return (_POLLOUT if self.has_out() else 0) | (_POLLIN if self.has_in() else 0)
+        with self._sync:
+            if self.mailbox.inputs:
+                self.mailbox.give_back_inputs()
+            self._in_row = self._out_row = 0  # who asks each time makes no runs
+            self.process_commands(0)
+            return (_POLLOUT if self.has_out() else 0) | (_POLLIN if self.has_in() else 0)
 
     def arm_fd(self) -> None:
         """From now on the mailbox's descriptor is watched from outside: ring it for every command."""
-        self.mailbox.keep_armed = True
-        self.mailbox.recv_nothing()
+        with self._sync:
+            self.mailbox.keep_armed = True
+            self.mailbox.recv_nothing()
 
     # -- options ----------------------------------------------------------------------------------------------------
 
@@ -510,12 +562,13 @@ class SocketBase(Own):
         Raises:
             ZMQError: EINVAL for an unknown option or a value it does not take; ETERM.
         """
-        self._check_terminated()
-        if self.xsetsockopt(option, value):
-            return
-        self.options.setsockopt(option, value)
-        if option in (SocketOption.SNDHWM, SocketOption.RCVHWM):
-            self._update_pipe_hwms()
+        with self._sync:
+            self._check_terminated()
+            if self.xsetsockopt(option, value):
+                return
+            self.options.setsockopt(option, value)
+            if option in (SocketOption.SNDHWM, SocketOption.RCVHWM):
+                self._update_pipe_hwms()
 
     def _update_pipe_hwms(self) -> None:
         sndhwm, rcvhwm = self.options.sndhwm, self.options.rcvhwm
@@ -529,22 +582,23 @@ class SocketBase(Own):
         Raises:
             ZMQError: EINVAL for an unknown or write-only option; ETERM.
         """
-        self._check_terminated()
-        value = self.xgetsockopt(option)
-        if value is not None:
-            return value
-        if option == SocketOption.EVENTS:
-            return self.events()
-        if option == SocketOption.RCVMORE:
-            return int(self.rcvmore)
-        if option == SocketOption.FD:
-            self.arm_fd()
-            return self.mailbox.fd
-        if option == SocketOption.LAST_ENDPOINT:
-            return self.last_endpoint.encode()
-        if option == SocketOption.THREAD_SAFE:
-            return int(self.thread_safe)
-        return self.options.getsockopt(option)
+        with self._sync:
+            self._check_terminated()
+            value = self.xgetsockopt(option)
+            if value is not None:
+                return value
+            if option == SocketOption.EVENTS:
+                return self.events()
+            if option == SocketOption.RCVMORE:
+                return int(self.rcvmore)
+            if option == SocketOption.FD:
+                self.arm_fd()
+                return self.mailbox.fd
+            if option == SocketOption.LAST_ENDPOINT:
+                return self.last_endpoint.encode()
+            if option == SocketOption.THREAD_SAFE:
+                return int(self.thread_safe)
+            return self.options.getsockopt(option)
 
     def _check_terminated(self) -> None:
         self._settle_runs()
@@ -553,11 +607,13 @@ class SocketBase(Own):
 
     def join(self, group: str) -> None:
         """Join a group (zmq_join)."""
-        self.xjoin(group)
+        with self._sync:
+            self.xjoin(group)
 
     def leave(self, group: str) -> None:
         """Leave a group (zmq_leave)."""
-        self.xleave(group)
+        with self._sync:
+            self.xleave(group)
 
     # -- bind and connect -------------------------------------------------------------------------------------------
 
@@ -567,20 +623,21 @@ class SocketBase(Own):
         Raises:
             ZMQError: EINVAL, EPROTONOSUPPORT, ENOCOMPATPROTO, EMTHREAD, ETERM, or what the system says.
         """
-        transport, address = self._open_call(endpoint)
-        if transport is None:
-            self.ctx.register_endpoint(endpoint, InprocEndpoint(self, self.options.copy()))
-            self.ctx.connect_pending(endpoint, self)
-            self.last_endpoint = endpoint
-            return
-        listener = transport.create_listener(self._need_io_thread(endpoint), self, self.options.copy())
-        try:
-            listener.set_local_address(address)
-        except ZMQError as error:
-            self.event_bind_failed(make_unconnected_bind_endpoint_pair(address), error.errno or 0)
-            raise
-        self.last_endpoint = listener.endpoint
-        self._add_endpoint(make_unconnected_bind_endpoint_pair(self.last_endpoint), listener, None)
+        with self._sync:
+            transport, address = self._open_call(endpoint)
+            if transport is None:
+                self.ctx.register_endpoint(endpoint, InprocEndpoint(self, self.options.copy()))
+                self.ctx.connect_pending(endpoint, self)
+                self.last_endpoint = endpoint
+                return
+            listener = transport.create_listener(self._need_io_thread(endpoint), self, self.options.copy())
+            try:
+                listener.set_local_address(address)
+            except ZMQError as error:
+                self.event_bind_failed(make_unconnected_bind_endpoint_pair(address), error.errno or 0)
+                raise
+            self.last_endpoint = listener.endpoint
+            self._add_endpoint(make_unconnected_bind_endpoint_pair(self.last_endpoint), listener, None)
 
     def connect(self, endpoint: str) -> None:
         """Start connecting to an endpoint; asynchronous but for inproc (zmq_connect).
@@ -588,22 +645,23 @@ class SocketBase(Own):
         Raises:
             ZMQError: EINVAL, EPROTONOSUPPORT, ENOCOMPATPROTO, EMTHREAD, ETERM.
         """
-        transport, address = self._open_call(endpoint)
-        self.xcheck_connect(endpoint)
-        if transport is None:
-            self._connect_inproc(endpoint)
-            return
-        if self._single_connect and endpoint in self._endpoints:
-            return
-        io_thread = self._need_io_thread(endpoint)
-        options = self.options.copy()
-        addr = transport.resolve_connect(address, options)
-        session = self._create_session(io_thread, True, options, addr)
-        pipe: Pipe | None = None
-        if not options.immediate or transport.subscribe_to_all:
-            pipe = self._connect_pipe(session, options, transport.subscribe_to_all)
-        self.last_endpoint = addr.to_string()
-        self._add_endpoint(make_unconnected_connect_endpoint_pair(endpoint), session, pipe)
+        with self._sync:
+            transport, address = self._open_call(endpoint)
+            self.xcheck_connect(endpoint)
+            if transport is None:
+                self._connect_inproc(endpoint)
+                return
+            if self._single_connect and endpoint in self._endpoints:
+                return
+            io_thread = self._need_io_thread(endpoint)
+            options = self.options.copy()
+            addr = transport.resolve_connect(address, options)
+            session = self._create_session(io_thread, True, options, addr)
+            pipe: Pipe | None = None
+            if not options.immediate or transport.subscribe_to_all:
+                pipe = self._connect_pipe(session, options, transport.subscribe_to_all)
+            self.last_endpoint = addr.to_string()
+            self._add_endpoint(make_unconnected_connect_endpoint_pair(endpoint), session, pipe)
 
     def _open_call(self, endpoint: str) -> tuple[transports.Transport | None, str]:
         """The checks that bind, connect and term_endpoint share: transport (None: inproc) and address."""
@@ -710,8 +768,9 @@ class SocketBase(Own):
         Raises:
             ZMQError: ENOENT, nothing is; EINVAL, EPROTONOSUPPORT, ENOCOMPATPROTO, ETERM.
         """
-        self._check_terminated()
-        self._term_endpoint(endpoint)
+        with self._sync:
+            self._check_terminated()
+            self._term_endpoint(endpoint)
 
     def _term_endpoint(self, endpoint: str) -> None:
         transport, address = self._open_call(endpoint)
@@ -790,8 +849,12 @@ class SocketBase(Own):
 
     def close(self) -> None:
         """Hand the socket to the reaper (zmq_close). Returns at once; the socket must not be used any more."""
-        self._closed = True
-        self._settle_runs()
+        with self._sync:
+            self._closed = True
+            self._settle_runs()
+            while self._waiting - {threading.get_ident()}:  # not a signal handler's own thread, which cannot leave
+                self._tell_others()
+                self._changed.wait(0.01)
         self.send_reap(self)
 
     def start_reaping(self, poller: Poller) -> None:
@@ -859,16 +922,17 @@ class SocketBase(Own):
         Raises:
             ZMQError: ETERM; EINVAL for event bits above 15 with version 1 and a wrong socket type; EPROTONOSUPPORT.
         """
-        self._check_terminated()
-        if version == 1 and events >> 16:
-            raise zmq_error(errno.EINVAL, f"Invalid argument (events {events:#x} need monitor version 2)")
-        if endpoint is None:
-            self._monitor.stop()
-            return
-        transport, _ = self._parse_endpoint(endpoint)
-        if transport is not None:
-            raise zmq_error(Errno.EPROTONOSUPPORT, f"Protocol not supported (monitor endpoint {endpoint!r})")
-        self._monitor.start(self.ctx, endpoint, events, version, type_)
+        with self._sync:
+            self._check_terminated()
+            if version == 1 and events >> 16:
+                raise zmq_error(errno.EINVAL, f"Invalid argument (events {events:#x} need monitor version 2)")
+            if endpoint is None:
+                self._monitor.stop()
+                return
+            transport, _ = self._parse_endpoint(endpoint)
+            if transport is not None:
+                raise zmq_error(Errno.EPROTONOSUPPORT, f"Protocol not supported (monitor endpoint {endpoint!r})")
+            self._monitor.start(self.ctx, endpoint, events, version, type_)
 
     def monitor_pipes_stats(self) -> None:
         """Ask for one PIPES_STATS event per pipe (zmq_socket_monitor_pipes_stats).
@@ -876,12 +940,13 @@ class SocketBase(Own):
         Raises:
             ZMQError: EINVAL, no monitor of version 2 wants the event; EAGAIN, there is no pipe.
         """
-        if self._monitor.version != 2 or not self._monitor.events & 0x10000:
-            raise zmq_error(errno.EINVAL, "Invalid argument (no monitor for PIPES_STATS)")
-        if not len(self._pipes):
-            raise Again
-        for pipe in list(self._pipes.items):
-            pipe.send_stats_to_peer(self)
+        with self._sync:
+            if self._monitor.version != 2 or not self._monitor.events & 0x10000:
+                raise zmq_error(errno.EINVAL, "Invalid argument (no monitor for PIPES_STATS)")
+            if not len(self._pipes):
+                raise Again
+            for pipe in list(self._pipes.items):
+                pipe.send_stats_to_peer(self)
 
     def event_connected(self, pair: EndpointUriPair, fd: int) -> None:
         """A connection was made."""

@@ -40,6 +40,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from libzmq_py import transports
 from tests.stress.actors import Actor, Attacker, Breeder, Hub, Settings, Sleeper, Terminator, Worker, warm_up
 from tests.support.target import zmq
 
@@ -64,6 +65,8 @@ class Surroundings:
         self.errors: list[str] = []
         self._threads = self._library_threads()
         self._fds = self._open_fds()
+        for scheme in ("tcp", "ipc", "inproc", "udp"):
+            transports.find_transport(scheme)  # made with the first endpoint that needs it, and there for good
         self._objects = self._library_objects()
 
     @contextmanager

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MPL-2.0
+"""One socket, several threads: each call is whole, nobody waits for a wait, nothing is lost. (libzmq: undefined.)"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import SocketFactory
+from tests.support.target import zmq
+from tests.support.waiting import PATIENCE, ms, wait_until
+
+pytestmark = pytest.mark.departs
+
+Run = Callable[..., "Running"]
+
+
+class Running:
+    """A call in a thread, its result or its error."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self.result: Any = None
+        self.errno = 0
+        self._call = call
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.result = self._call()
+        except zmq.ZMQError as error:
+            self.errno = error.errno
+
+    @property
+    def ended(self) -> bool:
+        return not self._thread.is_alive()
+
+    def join(self) -> Any:
+        self._thread.join(PATIENCE * 4)
+        assert self.ended, "the call did not end"
+        assert not self.errno, zmq.strerror(self.errno)
+        return self.result
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Start a call in a thread."""
+    started: list[Running] = []
+
+    def start(call: Callable[[], Any]) -> Running:
+        started.append(Running(call))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running._thread.join(PATIENCE)
+
+
+def joined(socket: SocketFactory, types: tuple[Any, Any], transport: str = "inproc", **options: Any) -> tuple[Any, Any]:
+    server, client = (socket(type_, rcvtimeo=ms(8000), sndtimeo=ms(8000), **options) for type_ in types)
+    server.bind("tcp://127.0.0.1:*" if transport == "tcp" else f"inproc://threads-{id(server)}")
+    client.connect(server.last_endpoint)
+    return server, client
+
+
+def waits(socket: Any, threads: int = 1) -> None:
+    """Until so many threads wait in a call of the socket."""
+    wait_until(lambda: len(socket._core._waiting) == threads)
+
+
+@pytest.mark.parametrize("transport", ["inproc", "tcp"])
+def test_every_message_arrives_whole_and_once(socket: SocketFactory, run: Run, transport: str) -> None:
+    """Four senders and four receivers share a socket each, with little room, in messages of three frames."""
+    pull, push = joined(socket, (zmq.PULL, zmq.PUSH), transport, sndhwm=20, rcvhwm=20)
+    count = 500
+
+    def send(who: int) -> None:
+        for number in range(count):
+            text = b"%d.%d" % (who, number)
+            push.send_multipart([text, b"", text])
+
+    def receive() -> list[list[bytes]]:
+        return [pull.recv_multipart() for _ in range(count)]
+
+    senders = [run(lambda who=who: send(who)) for who in range(4)]
+    receivers = [run(receive) for _ in range(4)]
+    for sender in senders:
+        sender.join()
+    messages = [message for receiver in receivers for message in receiver.join()]
+    assert all(first == last and middle == b"" for first, middle, last in messages)
+    assert Counter(message[0] for message in messages) == {
+        b"%d.%d" % (who, number): 1 for who in range(4) for number in range(count)
+    }
+
+
+def test_single_frames_too(socket: SocketFactory, run: Run) -> None:
+    """They move in runs, which several threads use at a time."""
+    pull, push = joined(socket, (zmq.PULL, zmq.PUSH))
+    senders = [run(lambda who=who: [push.send(b"%d.%d" % (who, n)) for n in range(2000)]) for who in range(3)]
+    receivers = [run(lambda: [pull.recv() for _ in range(2000)]) for _ in range(3)]
+    for sender in senders:
+        sender.join()
+    received = Counter(message for receiver in receivers for message in receiver.join())
+    assert len(received) == 6000 and set(received.values()) == {1}
+
+
+@pytest.mark.parametrize("transport", ["inproc", "tcp"])
+def test_one_sends_while_another_waits_to_receive(socket: SocketFactory, run: Run, transport: str) -> None:
+    """A wait does not hold the socket."""
+    server, client = joined(socket, (zmq.DEALER, zmq.DEALER), transport)
+    answers = run(lambda: [client.recv() for _ in range(200)])
+    echo = run(lambda: [server.send(server.recv()) for _ in range(200)])
+    waits(client)
+    for number in range(200):
+        client.send(b"%d" % number)
+    echo.join()
+    assert answers.join() == [b"%d" % number for number in range(200)]
+
+
+def test_two_wait_and_both_get_theirs(socket: SocketFactory, run: Run) -> None:
+    pull, push = joined(socket, (zmq.PULL, zmq.PUSH))
+    receivers = [run(pull.recv) for _ in range(3)]
+    waits(pull, 3)
+    for text in (b"a", b"b", b"c"):
+        push.send(text)
+    assert sorted(receiver.join() for receiver in receivers) == [b"a", b"b", b"c"]
+
+
+def test_a_credit_that_another_thread_has_met(socket: SocketFactory, run: Run) -> None:
+    """One thread waits for room; the command that brings it is processed by a recv of another."""
+    server, client = joined(socket, (zmq.DEALER, zmq.DEALER), sndhwm=1, rcvhwm=1)
+    client.send(b"1")
+    client.send(b"2")
+    sender = run(lambda: client.send(b"3"))
+    waits(client)
+    receiver = run(client.recv)
+    waits(client, 2)
+    assert server.recv() == b"1"
+    server.send(b"answer")
+    assert receiver.join() == b"answer"
+    sender.join()
+    assert [server.recv(), server.recv()] == [b"2", b"3"]
+
+
+def test_options_are_answered_while_a_call_waits(socket: SocketFactory, run: Run) -> None:
+    pull, push = joined(socket, (zmq.PULL, zmq.PUSH))
+    receiver = run(pull.recv)
+    waits(pull)
+    assert pull.getsockopt(zmq.TYPE) == zmq.PULL
+    pull.setsockopt(zmq.LINGER, 7)
+    assert not pull.poll(0)
+    push.send(b"x")
+    assert receiver.join() == b"x"
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_close_ends_the_calls_of_other_threads(socket: SocketFactory, run: Run, threads: int) -> None:
+    """ENOTSOCK, at once, and the context can end."""
+    pull, _ = joined(socket, (zmq.PULL, zmq.PUSH))
+    receivers = [run(pull.recv) for _ in range(threads)]
+    waits(pull, threads)
+    pull.close()
+    for receiver in receivers:
+        receiver._thread.join(PATIENCE)
+        assert receiver.errno == zmq.ENOTSOCK
+
+
+def test_the_end_of_the_context_ends_all_calls(run: Run) -> None:
+    ctx = zmq.Context()
+    pull = ctx.socket(zmq.PULL)
+    pull.bind("inproc://threads-end")
+    receivers = [run(pull.recv) for _ in range(3)]
+    waits(pull, 3)
+    ctx.shutdown()
+    for receiver in receivers:
+        receiver._thread.join(PATIENCE)
+        assert receiver.errno == zmq.ETERM
+    pull.close()
+    ctx.term()
+
+
+def test_a_time_out_of_one_is_not_that_of_another(socket: SocketFactory, run: Run) -> None:
+    pull, push = joined(socket, (zmq.PULL, zmq.PUSH))
+    patient = run(pull.recv)
+    waits(pull)
+    pull.rcvtimeo = ms(20)
+    hasty = run(pull.recv)
+    hasty._thread.join(PATIENCE)
+    assert hasty.errno == zmq.EAGAIN
+    assert not patient.ended
+    push.send(b"x")
+    assert patient.join() == b"x"
+
+
+def test_a_conversation_in_changing_threads(socket: SocketFactory, run: Run) -> None:
+    """REQ and REP, whose input is read by whoever waits."""
+    rep, req = joined(socket, (zmq.REP, zmq.REQ), "tcp")
+
+    def serve() -> None:
+        for _ in range(100):
+            rep.send(rep.recv())
+
+    servers = [run(serve)]
+    for start in range(0, 100, 20):
+
+        def ask(start: int = start) -> list[bytes]:
+            answers = []
+            for number in range(start, start + 20):
+                req.send(b"%d" % number)
+                answers.append(req.recv())
+            return answers
+
+        assert run(ask).join() == [b"%d" % number for number in range(start, start + 20)]
+    servers[0].join()
