@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import errno
 import itertools
-import logging
 import os
 import re
 import threading
@@ -28,6 +27,7 @@ from libzmq_py.core.thread import ThreadSettings
 from libzmq_py.errors import ZMQError, zmq_error
 from libzmq_py.io_threads.io_thread import IOThread
 from libzmq_py.io_threads.reaper import Reaper
+from libzmq_py.logger import Logger
 from libzmq_py.sockets import SocketFactory, find_socket_type
 from libzmq_py.transports.inproc import InprocEndpoint, InprocRegistry, PendingConnection
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from libzmq_py.core.command import Command
     from libzmq_py.sockets.socket_base import SocketBase
 
-_LOG: Final = logging.getLogger("libzmq_py.ctx")
+_LOG: Final = Logger("libzmq_py.ctx")
 
 IO_THREADS: Final = 1
 MAX_SOCKETS: Final = 2
@@ -188,7 +188,10 @@ class Ctx:
             ZMQError: EINVAL for an unknown type, ETERM while terminating, EMFILE when MAX_SOCKETS are open or no file
                 descriptor is left.
         """
-        socket_class = find_socket_type(type_)
+        try:
+            socket_class = find_socket_type(type_)
+        except OSError as error:
+            raise zmq_error(error.errno or errno.EMFILE, f"{error.strerror} (first socket of its type)") from error
         if socket_class is None:
             raise zmq_error(errno.EINVAL, f"Invalid argument (socket type {type_!r})")
         with self._slot_sync:

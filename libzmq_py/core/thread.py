@@ -12,13 +12,15 @@ Departs:
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from typing import Final
 
-_LOG = logging.getLogger("libzmq_py.thread")
+from libzmq_py.logger import Logger
+
+_LOG: Final = Logger("libzmq_py.thread")
 
 #: Longest name the system keeps of a thread, in bytes.
 _SYSTEM_NAME_MAX = 15

@@ -11,7 +11,6 @@ reason, never an errno that somebody else may overwrite.
 from __future__ import annotations
 
 import errno
-import logging
 import selectors
 import socket
 import struct
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from libzmq_py.engines.i_engine import EngineHost, ErrorReason, ProtocolError
 from libzmq_py.io_threads.io_object import IOObject
 from libzmq_py.ip import get_peer_ip_address
+from libzmq_py.logger import Logger
 from libzmq_py.msg import Message
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from libzmq_py.io_threads.poller import Handle
     from libzmq_py.options import Options
 
-_LOG: Final = logging.getLogger("libzmq_py.engine")
+_LOG: Final = Logger("libzmq_py.engine")
 
 _MIN_READ: Final = 8192
 _MAX_READ: Final = 1 << 18

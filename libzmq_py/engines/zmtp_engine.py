@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import enum
 import errno
-import logging
 import struct
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -45,6 +44,7 @@ from libzmq_py.engines.stream_engine_base import (
     LENT_TIMER,
     StreamEngineBase,
 )
+from libzmq_py.logger import Logger
 from libzmq_py.mechanisms import MECHANISMS, create_mechanism, greeting_name
 from libzmq_py.mechanisms.mechanism import Mechanism, MechanismError, MechanismHost, Status
 from libzmq_py.metadata import Metadata
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from libzmq_py.endpoint import EndpointUriPair
     from libzmq_py.options import Options
 
-_LOG: Final = logging.getLogger("libzmq_py.engine")
+_LOG: Final = Logger("libzmq_py.engine")
 
 COOKIE_TIMER: Final = 0x41
 

@@ -6,16 +6,16 @@ Mirrors: src/io_thread.cpp, src/io_thread.hpp.
 
 from __future__ import annotations
 
-import logging
 import threading
-from typing import Any
+from typing import Any, Final
 
 from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.object import ZmqObject
 from libzmq_py.core.thread import ThreadSettings, start_thread
 from libzmq_py.io_threads.poller import Poller
+from libzmq_py.logger import Logger
 
-_LOG = logging.getLogger("libzmq_py.io_thread")
+_LOG: Final = Logger("libzmq_py.io_thread")
 
 
 class IOThread(ZmqObject):

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 import select
 import selectors
 import threading
 from typing import Any, Final, Protocol
 
 from libzmq_py.clock import now_ms
+from libzmq_py.logger import Logger
 
-_LOG = logging.getLogger("libzmq_py.poller")
+_LOG: Final = Logger("libzmq_py.poller")
 
 _READ: Final = selectors.EVENT_READ
 _WRITE: Final = selectors.EVENT_WRITE

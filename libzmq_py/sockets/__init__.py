@@ -36,7 +36,11 @@ SOCKET_TYPES: Final[dict[int, SocketFactory]] = {}
 
 
 def find_socket_type(type_: int) -> SocketFactory | None:
-    """What makes sockets of a type, None if there is no such type."""
+    """What makes sockets of a type, None if there is no such type.
+
+    Raises:
+        OSError: no descriptor is left to import it with.
+    """
     factory = SOCKET_TYPES.get(type_)
     if factory is None and type_ in BUILT_IN:
         module, name = BUILT_IN[type_]

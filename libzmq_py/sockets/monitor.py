@@ -9,7 +9,6 @@ high-water mark's size and is then dropped; libzmq would block the I/O thread th
 from __future__ import annotations
 
 import errno
-import logging
 import struct
 import threading
 from collections import deque
@@ -18,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 from libzmq_py.constants import Event, Flag, SocketOption, SocketType
 from libzmq_py.endpoint import EndpointUriPair
 from libzmq_py.errors import Again, ZMQError, zmq_error
+from libzmq_py.logger import Logger
 
 if TYPE_CHECKING:
     from libzmq_py.sockets.socket_base import SocketBase
 
-_LOG = logging.getLogger("libzmq_py.monitor")
+_LOG: Final = Logger("libzmq_py.monitor")
 _V1: Final = struct.Struct("=HI")
 _V2: Final = struct.Struct("=Q")
 _BACKLOG: Final = 1000

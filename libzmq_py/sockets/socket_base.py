@@ -16,7 +16,6 @@ socket, but for `inc_seqnum`, `stop` and the monitor's events.
 from __future__ import annotations
 
 import errno
-import logging
 import threading
 import time
 from collections import deque
@@ -37,6 +36,7 @@ from libzmq_py.endpoint import (
     make_unconnected_connect_endpoint_pair,
 )
 from libzmq_py.errors import Again, ZMQError, zmq_error
+from libzmq_py.logger import Logger
 from libzmq_py.msg import Frame, Message, frames_of, message_of
 from libzmq_py.options import Options, get_effective_conflate_option, refused_option
 from libzmq_py.session_base import SessionBase
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from libzmq_py.io_threads.poller import Handle, Poller
     from libzmq_py.transports.address import Address
 
-_LOG: Final = logging.getLogger("libzmq_py.socket")
+_LOG: Final = Logger("libzmq_py.socket")
 _MAX_FAILURES: Final = 32
 _DONTWAIT: Final = 1
 _SNDMORE: Final = 2

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from errno import EMFILE
 from typing import Any
 
 from libzmq_py.constants import EPROTONOSUPPORT
@@ -64,11 +65,15 @@ def find_transport(scheme: str) -> Transport | None:
     """The transport of a scheme, None if there is none. Entry points are looked at only for schemes not in the table.
 
     Raises:
-        ZMQError: EPROTONOSUPPORT, there is an entry point, but it does not lead to a transport.
+        ZMQError: EPROTONOSUPPORT, there is an entry point, but it does not lead to a transport; EMFILE, there is no
+            descriptor to import it with.
     """
     transport = TRANSPORTS.get(scheme)
     if transport is None and scheme in BUILT_IN:
-        transport = TRANSPORTS[scheme] = BUILT_IN[scheme]()
+        try:
+            transport = TRANSPORTS[scheme] = BUILT_IN[scheme]()
+        except OSError as error:
+            raise zmq_error(error.errno or EMFILE, f"{error.strerror} (first endpoint of {scheme})") from error
     return transport if transport is not None else _find_plug_in(scheme)
 
 

@@ -24,7 +24,6 @@ back-off starts over with every connection that was made, whatever became of it.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import socket
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +32,7 @@ from libzmq_py.core.own import Own
 from libzmq_py.endpoint import EndpointType, EndpointUriPair, make_unconnected_connect_endpoint_pair
 from libzmq_py.engines.make_engine import make_engine
 from libzmq_py.io_threads.io_object import IOObject
+from libzmq_py.logger import Logger
 from libzmq_py.random import generate_random
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from libzmq_py.transports.address import Address
     from libzmq_py.transports.transport import SessionHost
 
-_LOG = logging.getLogger("libzmq_py.transports")
+_LOG: Final = Logger("libzmq_py.transports")
 
 RECONNECT_TIMER_ID: Final = 1
 _INT_MAX: Final = 2**31 - 1

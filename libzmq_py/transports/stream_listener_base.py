@@ -23,7 +23,6 @@ sessions of accepted connections are children of the listener, so they end with 
 from __future__ import annotations
 
 import errno
-import logging
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +30,7 @@ from libzmq_py import ip
 from libzmq_py.endpoint import EndpointType, EndpointUriPair, make_unconnected_bind_endpoint_pair
 from libzmq_py.engines.make_engine import make_engine
 from libzmq_py.io_threads.io_object import IOObject
+from libzmq_py.logger import Logger
 from libzmq_py.transports.address import SocketEnd
 from libzmq_py.transports.transport import Listener
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from libzmq_py.options import Options
     from libzmq_py.transports.transport import SocketHost
 
-_LOG = logging.getLogger("libzmq_py.transports")
+_LOG: Final = Logger("libzmq_py.transports")
 
 ACCEPT_TIMER_ID: Final = 1
 _ACCEPT_PAUSE: Final = 100

@@ -12,7 +12,6 @@ its directory.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import socket
 import struct
@@ -22,11 +21,12 @@ from typing import Any, Final
 
 from libzmq_py import ip
 from libzmq_py.endpoint import make_unconnected_bind_endpoint_pair
+from libzmq_py.logger import Logger
 from libzmq_py.transports.address import SocketEnd, refused
 from libzmq_py.transports.ipc.address import IpcAddress, get_socket_name, sockaddr_to_string
 from libzmq_py.transports.stream_listener_base import StreamListenerBase
 
-_LOG = logging.getLogger("libzmq_py.transports")
+_LOG: Final = Logger("libzmq_py.transports")
 
 #: Where a wildcard bind makes its directory: the first of these that names one, else the current directory.
 _TMP_ENV_VARS: Final = ("TMPDIR", "TEMPDIR", "TMP")

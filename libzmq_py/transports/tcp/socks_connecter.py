@@ -14,9 +14,9 @@ Events name the proxy. RECONNECT_STOP does not apply, as in libzmq. The name of 
 from __future__ import annotations
 
 import errno
-import logging
 from typing import TYPE_CHECKING, Final
 
+from libzmq_py.logger import Logger
 from libzmq_py.transports.address import Address
 from libzmq_py.transports.socks import SocksClient
 from libzmq_py.transports.tcp.address import NAME, socks_destination
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from libzmq_py.options import Options
     from libzmq_py.transports.transport import SessionHost
 
-_LOG: Final = logging.getLogger("libzmq_py.transports")
+_LOG: Final = Logger("libzmq_py.transports")
 
 
 class SocksConnecter(TcpConnecter):
