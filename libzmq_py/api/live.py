@@ -30,7 +30,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NoReturn
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from libzmq_py.constants import Errno, SocketOption
 from libzmq_py.ctx import Ctx
@@ -124,7 +124,7 @@ class SocketHandle:
 
     def _enter(self, entry: SocketEntry) -> None:
         """Become one of the faces of an entry."""
-        entry.faces.add(self)
+        entry.add_face(self)
         object.__setattr__(self, "_entry", entry)
         self._use(entry.core)
 
@@ -132,16 +132,33 @@ class SocketHandle:
 class SocketEntry:
     """One core socket and the faces that show it."""
 
-    __slots__ = ("context", "core", "faces", "key", "thread")
+    __slots__ = ("_face", "_shadows", "context", "core", "key", "thread")
 
     def __init__(self, core: SocketBase, context: ContextEntry) -> None:
         self.core = core
         self.context = context
-        self.faces: WeakSet[SocketHandle] = WeakSet()
+        # Weakly: a face that is forgotten closes the socket. Most sockets have but one.
+        self._face: ref[SocketHandle] | None = None
+        self._shadows: WeakSet[SocketHandle] | None = None
         #: The thread that made the socket, likely the one that uses it.
         self.thread = threading.get_ident()
         self.key = next(_keys)
         SOCKETS[self.key] = self
+
+    def add_face(self, face: SocketHandle) -> None:
+        """Show the socket by one more face."""
+        if self._face is None:
+            self._face = ref(face)
+        elif self._shadows is None:
+            self._shadows = WeakSet((face,))
+        else:
+            self._shadows.add(face)
+
+    @property
+    def faces(self) -> list[SocketHandle]:
+        """The faces that somebody has."""
+        first = None if self._face is None else self._face()
+        return ([] if first is None else [first]) + list(self._shadows or ())
 
     def close(self, linger: int | None = None) -> None:
         """Close the core socket; idempotent."""
@@ -158,7 +175,7 @@ class SocketEntry:
     def retire(self, stand_in: DeadSocket) -> None:
         """Take the core socket away from all its faces."""
         SOCKETS.pop(self.key, None)
-        for face in list(self.faces):
+        for face in self.faces:
             face._use(stand_in)
 
 

@@ -59,7 +59,8 @@ class Own(ZmqObject):
     def process_seqnum(self) -> None:
         """One of the counted commands has been processed."""
         self._processed_seqnum += 1
-        self._check_term_acks()
+        if self._terminating:
+            self._check_term_acks()
 
     def launch_child(self, child: Own) -> None:
         """Plug a new object into its I/O thread and own it."""

@@ -6,32 +6,36 @@ Mirrors: src/io_object.cpp, src/io_object.hpp.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from libzmq_py.io_threads.io_thread import IOThread
     from libzmq_py.io_threads.poller import Handle, Poller
 
 
+class _NoPoller:
+    """What an object has that is not plugged in: whatever it asks of it is an error of ours."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AssertionError(f"{name}: not plugged into an I/O thread")
+
+
+_NO_POLLER: Any = _NoPoller()
+
+
 class IOObject:
     """`io_object_t`. All methods are called by the I/O thread the object is plugged into."""
 
-    _poller: Poller | None = None
+    # The poller of the thread this object is plugged into.
+    poller: Poller = _NO_POLLER
 
     def plug_into(self, io_thread: IOThread) -> None:
         """Use this thread's poller from now on (a session's engine may be plugged in again after a hand-over)."""
-        self._poller = io_thread.poller
+        self.poller = io_thread.poller
 
     def unplug(self) -> None:
         """Forget the poller; descriptors and timers must be gone already."""
-        self._poller = None
-
-    @property
-    def poller(self) -> Poller:
-        """The poller of the thread this object is plugged into."""
-        if self._poller is None:
-            raise AssertionError(f"{type(self).__name__} is not plugged into an I/O thread")
-        return self._poller
+        self.poller = _NO_POLLER
 
     def add_fd(self, fd: int) -> Handle:
         """Take a descriptor into the poller."""
