@@ -29,6 +29,7 @@ from libzmq_py.io_threads.io_thread import IOThread
 from libzmq_py.io_threads.reaper import Reaper
 from libzmq_py.logger import Logger
 from libzmq_py.sockets import SocketFactory, find_socket_type
+from libzmq_py.sockets.undelivered import describe
 from libzmq_py.transports.inproc import InprocEndpoint, InprocRegistry, PendingConnection
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ _NAME_PREFIX_MAX: Final = 16
 _STORED: Final = {IO_THREADS: "_io_thread_count", MAX_SOCKETS: "_max_sockets", MAX_MSGSZ: "_max_msgsz"}
 _FLAGS: Final = {ZERO_COPY_RECV: "_zero_copy", IPV6: "_ipv6", BLOCKY: "_blocky"}
 _PAIR: Final = 0
+#: Milliseconds after which a wait for the end is worth a word.
+_TERM_PATIENCE: Final = 1000
 
 # Socket ids are unique in the process; the first is 1.
 _NEXT_SOCKET_ID: Final = itertools.count(1)
@@ -334,7 +337,7 @@ class Ctx:
     def terminate(self) -> None:
         """End the context (zmq_ctx_term): wait for every socket to be closed and to linger out.
 
-        Then the threads stop.
+        Then the threads stop. After a second, and then ten times as long each time, the log says what the wait is for.
 
         Ctrl-C breaks the wait; the call may be repeated.
         """
@@ -345,8 +348,7 @@ class Ctx:
         # a connect in between keeps it waiting for ever.
         self._connect_parked()
         if started and self.reaper is not None:
-            # For `done`, which stays in the mailbox, as this call may be interrupted anywhere and repeated.
-            self._term_mailbox.wait(-1)
+            self._wait_for_done()
             for io_thread in self._io_threads:
                 io_thread.stop()
             for io_thread in self._io_threads:
@@ -355,6 +357,18 @@ class Ctx:
             self._io_threads = []
             self.reaper = None
         self._term_mailbox.close()
+
+    def _wait_for_done(self) -> None:
+        """Wait for `done`, which stays in the mailbox, as this call may be interrupted anywhere and repeated."""
+        mailbox = self._term_mailbox
+        patience = _TERM_PATIENCE
+        mailbox.wait(patience)
+        while not mailbox.commands:
+            reasons = describe(self.sockets())
+            if reasons:
+                _LOG.warning("term() has been waiting for %d s:\n%s", patience // 1000, reasons)
+            mailbox.wait(9 * patience)
+            patience *= 10
 
     def _connect_parked(self) -> None:
         """Give every parked inproc connect a peer that closes at once, so that it can end."""

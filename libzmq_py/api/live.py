@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import atexit
 import itertools
+import logging
 import os
 import sys
 import threading
@@ -35,6 +36,7 @@ from weakref import WeakSet, ref
 from libzmq_py.constants import Errno, SocketOption
 from libzmq_py.ctx import Ctx
 from libzmq_py.errors import ZMQError, strerror, zmq_error
+from libzmq_py.sockets.undelivered import describe
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -42,8 +44,12 @@ if TYPE_CHECKING:
     from libzmq_py.msg import Frame as CoreFrame
     from libzmq_py.sockets.socket_base import SocketBase
 
+_LOG: Final = logging.getLogger("libzmq_py.ctx")
+
 #: Pause between two looks for sockets whose last messages are still on their way (exit, some other socket in use).
 _LOOK_AGAIN = 0.005
+#: Seconds after which that wait is worth a word.
+_SAY_AFTER = 1.0
 
 #: In the name of every thread of the library, whatever THREAD_NAME_PREFIX is (names are cut at 15 characters).
 _LIBRARY_THREAD = "ZMQb"
@@ -309,8 +315,12 @@ def _finish(context: ContextEntry, busy: set[int], deadline: float | None) -> No
         context.terminate()
         return
     # The context cannot end, or not in time; wait until the sockets that were closed have delivered.
+    say_at = time.monotonic() + _SAY_AFTER
     while any(_is_lingering(core) for core in closing) and (deadline is None or time.monotonic() < deadline):
         time.sleep(_LOOK_AGAIN)
+        if time.monotonic() >= say_at and (reasons := describe(closing)):
+            say_at = float("inf")
+            _LOG.warning("the end of the program has been waiting for %g s:\n%s", _SAY_AFTER, reasons)
 
 
 def _is_lingering(core: SocketBase) -> bool:
