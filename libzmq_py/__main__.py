@@ -131,6 +131,35 @@ def answer_req_by_identity(exchange: Exchange, sock: Any) -> None:
         sock.send_multipart([identity, *exchange.check(rest, [b"", *frames])])
 
 
+def read_stream(exchange: Exchange, sock: Any, peer: bytes, expected: bytes) -> None:
+    """Collect what a byte stream brings, in whatever pieces, until so many bytes are there."""
+    received = b""
+    while len(received) < len(expected):
+        sender, data = sock.recv_multipart()
+        received += data
+        if sender != peer or not data:
+            raise DemoError("the other end of the stream is gone")
+    exchange.check([received], [expected])
+
+
+def ask_by_stream(exchange: Exchange, sock: Any) -> None:
+    """Write bytes into a plain connection and read the same ones back."""
+    peer, _ = sock.recv_multipart()
+    for frames in exchange.messages():
+        data = b"".join(frames)
+        sock.send_multipart([peer, data])
+        read_stream(exchange, sock, peer, data)
+
+
+def answer_by_stream(exchange: Exchange, sock: Any) -> None:
+    """Read bytes from a plain connection and write them back."""
+    peer, _ = sock.recv_multipart()
+    for frames in exchange.messages():
+        data = b"".join(frames)
+        read_stream(exchange, sock, peer, data)
+        sock.send_multipart([peer, data])
+
+
 def publish(exchange: Exchange, sock: Any) -> None:
     """Repeat a first message until the subscriber has seen it, then publish, with noise nobody subscribed to."""
     give_up = time.monotonic() + PATIENCE
@@ -199,6 +228,8 @@ PATTERNS = (
     Pattern("DEALER <> ROUTER", "ROUTER", answer_by_identity, "DEALER", send_then_receive, per_message=2),
     Pattern("REQ <> ROUTER", "ROUTER", answer_req_by_identity, "REQ", ask, 0.2, 2),
     Pattern("DEALER <> REP", "REP", answer, "DEALER", ask_with_delimiter, 0.2, 2),
+    # Over inproc there is no connection whose beginning could be told.
+    Pattern("STREAM <> STREAM", "STREAM", answer_by_stream, "STREAM", ask_by_stream, 0.2, 2, ("tcp", "ipc")),
 )
 
 

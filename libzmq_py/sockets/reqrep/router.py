@@ -34,7 +34,9 @@ class Router(RoutingSocketBase):
         self._more_out = False
         self._current_out: Pipe | None = None
         self._mandatory = False
+        # ROUTER_RAW as it was set last; and whether it ever was, as peers are raw from then on.
         self._raw_socket = False
+        self._raw_peers = False
         self._probe_router = False
         self._handover = False
 
@@ -142,7 +144,7 @@ class Router(RoutingSocketBase):
         return True
 
     def _send_part(self, frame: Frame, more: bool) -> None:
-        if self.options.raw_socket:
+        if self._raw_peers:
             more = False
         self._more_out = more
         pipe = self._current_out
@@ -161,7 +163,7 @@ class Router(RoutingSocketBase):
 
     def _accepts_units(self) -> bool:
         # A raw peer's messages have one frame, and what follows it is the next message's id.
-        return not self._more_out and not self.options.raw_socket
+        return not (self._more_out or self._raw_peers)
 
     def rollback(self) -> None:
         """Drop the message that was begun."""
@@ -216,7 +218,7 @@ class Router(RoutingSocketBase):
             self._raw_socket = flag_value(option, value)
             if self._raw_socket:
                 self.options.recv_routing_id = False
-                self.options.raw_socket = True
+                self.options.raw_socket = self._raw_peers = True
         elif option == SocketOption.ROUTER_HANDOVER:
             self._handover = flag_value(option, value)
         elif option == SocketOption.PROBE_ROUTER:
