@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         zmq_version_info,
     )
     from libzmq_py.api.monitor import parse_monitor_message, parse_monitor_message_v2, recv_monitor_message
-    from libzmq_py.api.poll import Poller, select, zmq_poll
+    from libzmq_py.api.poll import Poller, PollerEvent, SocketPoller, Timers, select, zmq_poll
     from libzmq_py.api.socket import IPC_PATH_MAX_LEN, Socket, SyncSocket
     from libzmq_py.api.tracker import _FINISHED_TRACKER, MessageTracker
 
@@ -89,10 +89,13 @@ _LAZY = {
     "Message": "frame",
     "MessageTracker": "tracker",
     "Poller": "poll",
+    "PollerEvent": "poll",
     "Socket": "socket",
+    "SocketPoller": "poll",
     "Stopwatch": "functions",
     "SyncContext": "context",
     "SyncSocket": "socket",
+    "Timers": "poll",
     "_FINISHED_TRACKER": "tracker",
     "curve_keypair": "functions",
     "curve_public": "functions",
@@ -158,10 +161,13 @@ __all__ = [
     "Message",
     "MessageTracker",
     "Poller",
+    "PollerEvent",
     "Socket",
+    "SocketPoller",
     "Stopwatch",
     "SyncContext",
     "SyncSocket",
+    "Timers",
     "_FINISHED_TRACKER",
     "__revision__",
     "__version__",

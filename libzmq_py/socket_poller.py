@@ -1,19 +1,30 @@
 # SPDX-License-Identifier: MPL-2.0
 """Waiting for sockets and file descriptors together.
 
-Mirrors: zmq_poll of src/zmq.cpp, src/polling_util.hpp.
+Mirrors: zmq_poll and zmq_ppoll of src/zmq.cpp, src/polling_util.hpp, src/socket_poller.cpp, src/socket_poller.hpp.
 Departs: the mailboxes of the sockets are armed for the wait only, so sockets that are polled now and then pay nothing
-in between.
+in between. `SocketPoller` has no set of descriptors that it would have to build anew, and waits as `zmq_poll` does.
+
+*Signals.* Python runs a signal's handler between two of its instructions and then goes on with the wait. With a mask of
+signals (`zmq_ppoll`) the wait is to end instead, whenever after the mask was put on the signal comes: Python's own
+handler, which runs at once, writes to a wake-up descriptor that is one of those waited for.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import select
 import selectors
+import socket as system_socket
+import threading
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
 
+from libzmq_py.constants import Errno
+from libzmq_py.errors import Again, strerror, zmq_error
 from libzmq_py.sockets.socket_base import SocketBase
 
 POLLIN: Final = 1
@@ -21,7 +32,77 @@ POLLOUT: Final = 2
 POLLERR: Final = 4
 POLLPRI: Final = 8
 
+_ALL_EVENTS: Final = POLLIN | POLLOUT | POLLERR | POLLPRI
+
 Item = tuple[SocketBase | int, int]
+
+
+def zmq_ppoll(items: Sequence[Item], timeout: int, sigmask: Iterable[int]) -> list[tuple[int, int]]:
+    """As `zmq_poll`, with these signals blocked during the wait, and only these (zmq_ppoll).
+
+    A signal that is handled meanwhile, one that was waiting to be unblocked included, ends the wait when its handler
+    has run. In a thread other than the main one, where Python handles no signals, it does not.
+
+    Raises:
+        ZMQError: as `zmq_poll`; EINTR, a signal was handled; ENOTSUP, the system has no masks.
+    """
+    import signal  # few need it
+
+    if not hasattr(signal, "pthread_sigmask"):
+        raise zmq_error(Errno.ENOTSUP, f"{strerror(Errno.ENOTSUP)} (signal masks on this system)")
+    with _alarm_bell() as bell:
+        if bell is None:
+            with _masked(sigmask):
+                return zmq_poll(items, timeout)
+        with _masked(sigmask):
+            ready = zmq_poll([*items, (bell.fileno(), POLLIN)], timeout)
+        if ready and ready[-1][0] == len(items):
+            raise zmq_error(errno.EINTR)
+        return ready
+
+
+@contextmanager
+def _masked(sigmask: Iterable[int]) -> Iterator[None]:
+    import signal
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        # Runs the handlers of signals that this unblocks.
+        signal.pthread_sigmask(signal.SIG_SETMASK, sigmask)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _alarm_bell() -> Iterator[system_socket.socket | None]:
+    """A socket that can be read once a signal was handled; None in threads that handle none."""
+    import signal
+
+    if threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    reader, writer = system_socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(before)
+        _pass_on(reader, before)
+        reader.close()
+        writer.close()
+
+
+def _pass_on(reader: system_socket.socket, fd: int) -> None:
+    """Tell whoever had the wake-up descriptor (asyncio, say) which signals came in the meantime."""
+    try:
+        numbers = reader.recv(4096)
+        if fd >= 0:
+            os.write(fd, numbers)
+    except OSError:
+        pass  # none came, or nobody is left to tell
 
 
 def zmq_poll(items: Sequence[Item], timeout: int) -> list[tuple[int, int]]:
@@ -53,6 +134,141 @@ def zmq_poll(items: Sequence[Item], timeout: int) -> list[tuple[int, int]]:
             remaining = int((deadline - time.monotonic()) * 1000 + 0.999)
             if remaining <= 0:
                 return []
+
+
+class PollerEvent(NamedTuple):
+    """What `SocketPoller` has found: a socket, or a descriptor and no socket, and what happened there."""
+
+    socket: Any
+    fd: int
+    user_data: Any
+    events: int
+
+
+class _Item:
+    """A registered socket, or descriptor."""
+
+    __slots__ = ("events", "fd", "socket", "user_data")
+
+    def __init__(self, socket: SocketBase | None, fd: int, user_data: object, events: int) -> None:
+        self.socket = socket
+        self.fd = fd
+        self.user_data = user_data
+        self.events = events
+
+
+class SocketPoller:
+    """A set of sockets and descriptors to wait for (zmq_poller). To be used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._items: list[_Item] = []
+
+    def size(self) -> int:
+        """How many are registered."""
+        return len(self._items)
+
+    def add(self, socket: SocketBase, user_data: object, events: int) -> None:
+        """Register a socket.
+
+        Raises:
+            ZMQError: EINVAL, it is registered already, or the events are none of those there are.
+        """
+        self._add(_Item(socket, -1, user_data, _checked(events)), socket)
+
+    def add_fd(self, fd: int, user_data: object, events: int) -> None:
+        """Register a descriptor. Raises as `add`; EBADF, it is negative."""
+        self._add(_Item(None, _checked_fd(fd), user_data, _checked(events)), fd)
+
+    def _add(self, item: _Item, key: SocketBase | int) -> None:
+        if self._index(key) is not None:
+            raise zmq_error(Errno.EINVAL, f"{strerror(Errno.EINVAL)} ({key!r} is in the poller already)")
+        self._items.append(item)
+
+    def modify(self, socket: SocketBase, events: int) -> None:
+        """Change what to wait for; 0 leaves it registered without waiting for it.
+
+        Raises:
+            ZMQError: EINVAL, it is not registered, or the events are none of those there are.
+        """
+        self._items[self._find(socket)].events = _checked(events)
+
+    def modify_fd(self, fd: int, events: int) -> None:
+        """As `modify`, for a descriptor. Raises EBADF too, it is negative."""
+        self._items[self._find(_checked_fd(fd))].events = _checked(events)
+
+    def remove(self, socket: SocketBase) -> None:
+        """Wait for it no longer.
+
+        Raises:
+            ZMQError: EINVAL, it is not registered.
+        """
+        del self._items[self._find(socket)]
+
+    def remove_fd(self, fd: int) -> None:
+        """As `remove`, for a descriptor. Raises EBADF too, it is negative."""
+        del self._items[self._find(_checked_fd(fd))]
+
+    def _index(self, key: SocketBase | int) -> int | None:
+        for index, item in enumerate(self._items):
+            if (item.fd == key and item.socket is None) if isinstance(key, int) else item.socket is key:
+                return index
+        return None
+
+    def _find(self, key: SocketBase | int) -> int:
+        index = self._index(key)
+        if index is None:
+            raise zmq_error(Errno.EINVAL, f"{strerror(Errno.EINVAL)} ({key!r} is not in the poller)")
+        return index
+
+    def wait(self, n_events: int, timeout: int) -> list[PollerEvent]:
+        """Wait until something happens; at most `n_events` of it, in the order of registration.
+
+        Args:
+            n_events: at least 0.
+            timeout: milliseconds; 0 does not wait, -1 waits for ever.
+
+        Raises:
+            ZMQError: EAGAIN, nothing happened in time; EFAULT, there is nothing to wait for, for ever; EINVAL;
+                ENOTSOCK, a socket was closed; ETERM.
+        """
+        if n_events < 0:
+            raise zmq_error(Errno.EINVAL, f"{strerror(Errno.EINVAL)} (n_events {n_events})")
+        items = [item for item in self._items if item.events]
+        if not items and timeout < 0:
+            raise zmq_error(Errno.EFAULT, f"{strerror(Errno.EFAULT)} (the poller has nothing to wait for)")
+        for item in items:
+            if item.socket is not None and item.socket.closed:
+                raise zmq_error(Errno.ENOTSOCK, f"{strerror(Errno.ENOTSOCK)} ({item.socket!r} was closed)")
+        targets: list[Item] = [(item.fd if item.socket is None else item.socket, item.events) for item in items]
+        ready = zmq_poll(targets, timeout)[:n_events]
+        if not ready:
+            raise Again
+        return [_event(items[index], events) for index, events in ready]
+
+    @property
+    def fd(self) -> int:
+        """The descriptor that tells of thread-safe sockets in the poller.
+
+        Raises:
+            ZMQError: EINVAL, there are none. (No type of socket is thread-safe yet.)
+        """
+        raise zmq_error(Errno.EINVAL, f"{strerror(Errno.EINVAL)} (the poller has no thread-safe socket)")
+
+
+def _event(item: _Item, events: int) -> PollerEvent:
+    return PollerEvent(item.socket, item.fd, item.user_data, events)
+
+
+def _checked(events: int) -> int:
+    if events & ~_ALL_EVENTS:
+        raise zmq_error(Errno.EINVAL, f"{strerror(Errno.EINVAL)} (events {events:#x})")
+    return events
+
+
+def _checked_fd(fd: int) -> int:
+    if fd < 0:
+        raise zmq_error(errno.EBADF, f"{os.strerror(errno.EBADF)} (descriptor {fd})")
+    return fd
 
 
 def _check(

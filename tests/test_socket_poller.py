@@ -14,8 +14,8 @@ import pytest
 from libzmq_py import socket_poller
 from libzmq_py.constants import SocketOption, SocketType
 from libzmq_py.ctx import Ctx
-from libzmq_py.errors import ContextTerminated
-from libzmq_py.socket_poller import POLLERR, POLLIN, POLLOUT, POLLPRI, zmq_poll
+from libzmq_py.errors import Again, ContextTerminated
+from libzmq_py.socket_poller import POLLERR, POLLIN, POLLOUT, POLLPRI, SocketPoller, zmq_poll, zmq_ppoll
 from tests.support.waiting import PATIENCE, Stopwatch, ms, seconds, wait_until
 from tests.test_ctx import terminate
 
@@ -262,3 +262,35 @@ def test_polling_while_many_write(ctx: Ctx) -> None:
             received += 1
     for thread in threads:
         thread.join()
+
+
+# -- SocketPoller (more of it by way of the face, in api/test_socket_poller.py)
+
+
+def test_a_poller_finds_sockets_and_descriptors(pair: tuple[Any, Any], plain: Any) -> None:
+    """Each is told with its user data, in the order of registration; a limit cuts the rest off."""
+    (a, b), (near, far) = pair, plain
+    poller = SocketPoller()
+    poller.add_fd(near.fileno(), "fd", POLLIN | POLLOUT)
+    poller.add(a, "a", POLLIN)
+    poller.add(b, "b", 0)
+    assert poller.wait(5, 0) == [(None, near.fileno(), "fd", POLLOUT)]
+    poller.modify_fd(near.fileno(), POLLIN)
+    with pytest.raises(Again):
+        poller.wait(5, ms(10))
+    b.send(b"x")
+    far.send(b"x")
+    wait_until(lambda: len(poller.wait(5, ms(1000))) == 2)
+    assert poller.wait(1, 0) == [(None, near.fileno(), "fd", POLLIN)]
+    poller.remove_fd(near.fileno())
+    assert poller.wait(5, 0) == [(a, -1, "a", POLLIN)]
+    poller.remove(a)
+    assert poller.size() == 1
+
+
+def test_signals_and_a_mask(pair: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """zmq_ppoll gives what zmq_poll does when no signal comes."""
+    a, b = pair
+    assert zmq_ppoll([(a, POLLIN)], ms(10), set()) == []
+    b.send(b"x")
+    assert zmq_ppoll([(a, POLLIN)], ms(1000), set()) == [(0, POLLIN)]

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from libzmq_py import z85
-from libzmq_py.api.live import DeadSocket, SocketHandle
+from libzmq_py.api.poll import core_of
 from libzmq_py.constants import Errno
 from libzmq_py.errors import ZMQ_VERSION_INFO, strerror, zmq_error
 
 if TYPE_CHECKING:
     from libzmq_py.api.socket import Socket
-    from libzmq_py.sockets.socket_base import SocketBase
 
 #: The version of pyzmq whose public names this package has.
 PYZMQ_VERSION_INFO = (27, 3, 0)
@@ -70,10 +69,10 @@ def proxy_steerable(
     from libzmq_py.proxy import proxy as core_proxy
 
     core_proxy(
-        _core_of(frontend),
-        _core_of(backend),
-        None if capture is None else _core_of(capture),
-        None if control is None else _core_of(control),
+        core_of(frontend),
+        core_of(backend),
+        None if capture is None else core_of(capture),
+        None if control is None else core_of(control),
     )
     return 0
 
@@ -81,15 +80,6 @@ def proxy_steerable(
 def device(device_type: int, frontend: Socket[Any], backend: Socket[Any]) -> int:
     """Older name of ``proxy``; the type means nothing. zmq_device."""
     return proxy(frontend, backend)
-
-
-def _core_of(socket: Socket[Any]) -> SocketBase:
-    if not isinstance(socket, SocketHandle):
-        raise TypeError(f"Cannot convert {type(socket).__name__} to Socket: {socket!r}")
-    core = socket._core
-    if isinstance(core, DeadSocket):
-        core.refuse()
-    return core
 
 
 # -- CURVE keys

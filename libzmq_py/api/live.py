@@ -77,6 +77,7 @@ class DeadSocket:
     send = recv = send_multipart = recv_multipart = send_many = recv_many = refuse
     setsockopt = getsockopt = bind = connect = term_endpoint = refuse
     monitor = monitor_pipes_stats = join = leave = last_metadata = refuse
+    get_peer_state = connect_peer = disconnect_peer = process_commands = refuse
 
     @property
     def rcvmore(self) -> bool:

@@ -1032,6 +1032,41 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         self._monitor_socket = None
         self.monitor(None, 0)
 
+    def connect_peer(self, addr: str | bytes) -> int:
+        """Connect, and return the routing id of the peer (PEER; draft).
+
+        Raises:
+            ZMQError: ENOTSUP, another type; else as ``connect``.
+            TypeError: ``addr`` is neither str nor bytes.
+
+        zmq_connect_peer.
+        """
+        return self._core.connect_peer(endpoint_text(addr))
+
+    def disconnect_peer(self, routing_id: int) -> None:
+        """Drop the connection to one peer (SERVER, PEER; draft).
+
+        Raises:
+            ZMQError: ENOTSUP, another type; EHOSTUNREACH, no such peer; ETERM; ENOTSOCK.
+
+        zmq_disconnect_peer.
+        """
+        self._core.disconnect_peer(routing_id)
+
+    def peer_state(self, routing_id: bytes) -> int:
+        """Tell what can be done with one peer (ROUTER and REP).
+
+        Returns:
+            POLLOUT if it has room for a message, else 0.
+
+        Raises:
+            ZMQError: ENOTSUP, another type; EHOSTUNREACH, no such peer; ETERM; ENOTSOCK.
+
+        zmq_socket_get_peer_state.
+        """
+        self._core.process_commands(0)  # as the credits of the peer are there
+        return self._core.get_peer_state(routing_id)
+
     def join(self, group: str | bytes) -> None:
         """Receive messages of a group (DISH; draft). zmq_join."""
         require_draft("RADIO-DISH")

@@ -51,8 +51,27 @@ def start_thread(name: str, run: Callable[[], None], settings: ThreadSettings) -
         run()
 
     thread = threading.Thread(target=main, name=full_name, daemon=True)
-    thread.start()
+    _start_deaf(thread)
     return thread
+
+
+def _start_deaf(thread: threading.Thread) -> None:
+    """Start a thread that takes no signals; they are for the user's threads, which may block them and wait for them.
+
+    It inherits the mask that the calling thread has meanwhile.
+    """
+    import signal  # not needed before there is a socket
+
+    if not hasattr(signal, "pthread_sigmask"):
+        thread.start()
+        return
+    # A fault of this very thread is no message from outside.
+    faults = {getattr(signal, name, 0) for name in ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP")}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - faults)
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _set_system_name(name: str) -> None:

@@ -615,6 +615,18 @@ class SocketBase(Own):
         with self._sync:
             self.xleave(group)
 
+    def get_peer_state(self, routing_id: bytes) -> int:
+        """What can be done with one peer, which only a ROUTER tells (zmq_socket_get_peer_state)."""
+        raise zmq_error(Errno.ENOTSUP, f"Operation not supported (peer state on {type(self).__name__.upper()})")
+
+    def connect_peer(self, endpoint: str) -> int:
+        """Connect and return the peer's routing id (PEER; zmq_connect_peer)."""
+        raise zmq_error(Errno.ENOTSUP, f"Operation not supported (connect_peer on {type(self).__name__.upper()})")
+
+    def disconnect_peer(self, routing_id: int) -> None:
+        """Drop one peer (SERVER, PEER; zmq_disconnect_peer)."""
+        raise zmq_error(Errno.ENOTSUP, f"Operation not supported (disconnect_peer on {type(self).__name__.upper()})")
+
     # -- bind and connect -------------------------------------------------------------------------------------------
 
     def bind(self, endpoint: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 from typing import Any
 
@@ -127,3 +128,15 @@ def test_a_priority_without_a_real_time_policy_is_a_niceness(asked: list[tuple[A
         run("IO/0", ThreadSettings(priority=priority))
     run("IO/0", ThreadSettings(priority=1, sched_policy=os.SCHED_BATCH))
     assert asked == [("nice", -20), ("policy", os.SCHED_BATCH, 0), ("nice", -20)]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks here")
+def test_signals_are_for_others() -> None:
+    """A library thread blocks all signals but faults of its own; the mask of who started it stays."""
+    masks: list[Any] = []
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    thread = start_thread("IO/0", lambda: masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ())), ThreadSettings())
+    thread.join(PATIENCE)
+    assert {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM, signal.SIGCHLD} <= masks[0]
+    assert not {signal.SIGSEGV, signal.SIGABRT} & masks[0]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
