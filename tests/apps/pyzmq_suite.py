@@ -31,10 +31,10 @@ BACKEND = "libzmq_py.pyzmq_backend"
 RACY = {
     "tests.test_log.TestPubLog::test_blank_root_topic": "publishes at once after subscribing over tcp",
 }
-RACY_RUNS = 10
+RACY_RUNS = 5
 #: A test that is stuck is given up after this many seconds; one that is run by itself, sooner.
 TEST_TIMEOUT = 60
-ALONE_TIMEOUT = 10
+ALONE_TIMEOUT = 5
 #: How often a test that failed only under the backend gets another chance, under either.
 SECOND_CHANCES = 3
 
