@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Command line: `python -m libzmq_py demo` moves messages through every pattern over every transport.
+"""Command line: `python -m libzmq_py demo` moves messages through every pattern over every transport; `keygen` makes
+key files for CURVE.
 
 No libzmq twin: libzmq ships programs in perf/ and tools/, none of which shows what works.
 
@@ -18,6 +19,7 @@ import argparse
 import contextlib
 import dataclasses
 import importlib
+import os
 import sys
 import tempfile
 import threading
@@ -394,6 +396,31 @@ def demo(library: Any = libzmq_py, *, other: Any = None, count: int = MESSAGES) 
         table.close()
 
 
+def keygen(names: Sequence[str], directory: str, force: bool, metadata: Sequence[str]) -> int:
+    """Make a pair of key files per name; return the exit status."""
+    from libzmq_py.auth import create_certificates, fingerprint, load_certificate
+
+    pairs = [item.partition("=") for item in metadata]
+    if not all(equals for _, equals, _ in pairs):
+        print("--metadata wants name=value", file=sys.stderr)
+        return 2
+    there = [file for name in names for file in (f"{name}.key", f"{name}.key_secret")]
+    there = [path for path in (os.path.join(directory, file) for file in there) if os.path.exists(path)]
+    if there and not force:
+        print(f"there already, and kept (--force replaces them): {' '.join(there)}", file=sys.stderr)
+        return 1
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        for name in names:
+            public, secret = create_certificates(directory, name, {key: value for key, _, value in pairs})
+            print(f"{public}  for everybody, {fingerprint(load_certificate(public)[0])}")
+            print(f"{secret}  for nobody but its owner (mode 600)")
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m libzmq_py", description="libzmq in pure Python")
@@ -402,7 +429,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     show = commands.add_parser("demo", help="move messages through every pattern over every transport, and check them")
     show.add_argument("--messages", type=int, default=MESSAGES, help=f"messages in each one-way cell ({MESSAGES})")
     show.add_argument("--alone", action="store_true", help="leave out the real libzmq even where pyzmq is installed")
+    keys = commands.add_parser("keygen", help="make key files for CURVE: NAME.key and NAME.key_secret")
+    keys.add_argument("names", nargs="+", metavar="NAME", help="server, client, ...")
+    keys.add_argument("--directory", default=".", help="where to, made if missing (.)")
+    keys.add_argument("--force", action="store_true", help="replace files that are there")
+    keys.add_argument("--metadata", action="append", default=[], metavar="NAME=VALUE", help="for the secret file")
     arguments = parser.parse_args(argv)
+    if arguments.command == "keygen":
+        return keygen(arguments.names, arguments.directory, arguments.force, arguments.metadata)
     return demo(other=None if arguments.alone else real_libzmq(), count=arguments.messages)
 
 

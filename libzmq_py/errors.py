@@ -13,8 +13,11 @@ The tree (names, constructors and attributes are those of ``zmq.error`` in pyzmq
      |    +-- NotDone               MessageTracker.wait ran out of time
      +-- NotImplementedError
      |    +-- ZMQVersionError       a feature newer than the libzmq version we implement
-     +-- Warning > RuntimeWarning
-          +-- DraftFDWarning        FD asked of a thread-safe socket
+     +-- Warning
+          +-- RuntimeWarning
+          |    +-- DraftFDWarning        FD asked of a thread-safe socket
+          +-- UserWarning
+               +-- SecurityWarning       what is done protects nobody on a network with strangers
 
 Inside the package failures are made with ``zmq_error(errno, text)``, which picks the class by errno. Its text, when
 given, contains libzmq's own and names the offending value: "Invalid argument (option LINGER = -7)".
@@ -172,6 +175,10 @@ class DraftFDWarning(RuntimeWarning):
         )
 
 
+class SecurityWarning(UserWarning):
+    """What is done protects nobody on a network with strangers. (Not in pyzmq.)"""
+
+
 _CLASS_OF: dict[int, type[Again | ContextTerminated | InterruptedSystemCall]] = {
     EAGAIN: Again,
     ETERM: ContextTerminated,
@@ -217,6 +224,7 @@ __all__ = [
     "DraftFDWarning",
     "InterruptedSystemCall",
     "NotDone",
+    "SecurityWarning",
     "ZMQBaseError",
     "ZMQBindError",
     "ZMQError",

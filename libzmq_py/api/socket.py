@@ -29,6 +29,7 @@ from libzmq_py.api.attrsettr import OptValT, is_declared, option_attributes
 from libzmq_py.api.frame import Frame, as_bytes, byte_view, package_setting, require_draft
 from libzmq_py.api.live import CLOSED, SOCKETS, DeadSocket, SocketHandle, cast_int_addr
 from libzmq_py.api.poll import Poller, zmq_poll
+from libzmq_py.api.security import warn_of_open_door, warn_of_pickle
 from libzmq_py.api.tracker import _FINISHED_TRACKER, Hold, MessageTracker, keeper
 from libzmq_py.constants import (
     EVENT_ALL,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer, Self
 
     from libzmq_py.api.context import Context
+    from libzmq_py.engines.i_engine import HandshakeFailure
     from libzmq_py.msg import Frame as CoreFrame
 
 _T = TypeVar("_T")
@@ -279,11 +281,17 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
                 ETERM; ENOTSOCK; ENAMETOOLONG and ENOENT for ipc.
             TypeError: ``addr`` is neither str nor bytes.
 
+        Warns:
+            SecurityWarning: Once in a process, where a socket without security listens on every interface.
+
         zmq_bind.
         """
         endpoint = endpoint_text(addr)
+        core = self._core
+        if not isinstance(core, DeadSocket):
+            warn_of_open_door(core, endpoint)
         try:
-            self._core.bind(endpoint)
+            core.bind(endpoint)
         except ZMQError as error:
             _name_address(error, addr)
             raise
@@ -931,11 +939,21 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
     def recv_pyobj(self, flags: int = 0) -> Any:
         """Receive one frame and unpickle it; otherwise as ``recv``.
 
-        Unpickling runs whatever code the sender wants to: only for senders that are known, by CURVE say.
+        Unpickling runs whatever code the sender wants to: use it only where every peer that can connect is known, by
+        CURVE and an authenticator say. ``recv_json`` has no such danger.
+
+        Warns:
+            SecurityWarning: The sender is on another machine and was not authenticated.
         """
+        return self._deserialize(self.recv(flags), self._unpickle)
+
+    def _unpickle(self, data: bytes) -> Any:
         import pickle
 
-        return self._deserialize(self.recv(flags), pickle.loads)
+        core = self._core
+        if not isinstance(core, DeadSocket):
+            warn_of_pickle(core)
+        return pickle.loads(data)
 
     def recv_json(self, flags: int = 0, **kwargs: Any) -> _JSON:
         """Receive one frame of JSON in UTF-8 and return what it says; otherwise as ``recv``.
@@ -1066,6 +1084,14 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         """
         self._core.process_commands(0)  # as the credits of the peer are there
         return self._core.get_peer_state(routing_id)
+
+    @property
+    def last_handshake_failures(self) -> list[HandshakeFailure]:
+        """Why connections did not come to be, newest last: who the peer was, what was waited for, which event told of
+        it, and the reason in words (``str`` makes a line of it). The last 32 are kept. (Not in pyzmq.)
+        """
+        core = self._core
+        return [] if isinstance(core, DeadSocket) else list(core.handshake_failures)
 
     def join(self, group: str | bytes) -> None:
         """Receive messages of a group (DISH; draft). zmq_join."""

@@ -14,7 +14,15 @@ import pytest
 import libzmq_py
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "newsfragments/README.md", "spec/README.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs/security.md",
+    "newsfragments/README.md",
+    "spec/README.md",
+)
 
 
 def setup_cfg() -> configparser.ConfigParser:
@@ -62,7 +70,7 @@ def test_readme_has_two_commands() -> None:
 
 def test_readme_example_works() -> None:
     """The ten lines in the README do what they say."""
-    [example] = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+    example, _secure = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
     assert len(example.splitlines()) <= 10
     exec(compile(example, "README.md", "exec"), {})
 
