@@ -157,11 +157,11 @@ class ZmtpEngine(StreamEngineBase):
                 if len(decoder.collector.tail) > _MAX_HANDSHAKE:
                     self._protocol_error("a handshake that does not end")
                 return
-            if self._stage is Stage.MECHANISM:
-                self._process_handshake_command(frame)
-            else:
+            if self._stage is Stage.ROUTING_ID:
                 self._process_routing_id(frame)
-            if not self.plugged or self._stage is Stage.REFUSED:
+            else:
+                self._process_handshake_command(frame)
+            if not self.plugged:
                 return
         self._process_batch(b"")
 
@@ -334,6 +334,9 @@ class ZmtpEngine(StreamEngineBase):
         try:
             mechanism.process_handshake_command(bytes(frame.data))
         except MechanismError as error:
+            if error.auth_status:
+                # As libzmq, which has said READY by now: the peer need not think that we were silent.
+                self._send_handshake_commands()
             self._protocol_error(error)
             return
         self._check_mechanism()
@@ -344,7 +347,7 @@ class ZmtpEngine(StreamEngineBase):
             return
         if mechanism.status is Status.READY:
             self._mechanism_ready(mechanism)
-        elif mechanism.refusal:
+        elif mechanism.refusal and self._stage is Stage.MECHANISM:
             self._refuse(mechanism)
         elif mechanism.status is Status.ERROR:
             self._protocol_error("the handshake was refused")
@@ -356,12 +359,8 @@ class ZmtpEngine(StreamEngineBase):
             self._protocol_error("the peer was refused for the time being")
             return
         # To close now could take ERROR from the peer, as the kernel drops what is under way when input is left unread.
-        self._process_input = self._ignore
         self._stop_timer(HANDSHAKE_TIMER)
         self._start_timer(_REFUSED_IVL, HANDSHAKE_TIMER)
-
-    def _ignore(self, data: bytes) -> None:
-        """What a refused peer says."""
 
     def _protocol_error(self, cause: object) -> None:
         if isinstance(cause, MechanismError) and self._session is not None:
