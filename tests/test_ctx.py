@@ -385,7 +385,7 @@ def test_a_socket_without_descriptors_leaves_things_clean(make_ctx: MakeCtx) -> 
             error = refused(lambda: ctx.create_socket(PAIR))
             assert error.errno == errno.EMFILE
             assert "mailbox" in str(error)
-    assert fds() == before
+    assert fds() <= before  # fewer: what earlier tests have left may go meanwhile
     ctx.create_socket(PAIR)
 
 

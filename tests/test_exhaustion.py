@@ -185,7 +185,8 @@ CONTENT |= {"connect tcp source", "connect tcp proxy"}
 def test_calls_without_descriptors(name: str) -> None:
     """EMFILE or success, nothing on the log, and afterwards all is well."""
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", f"from tests.test_exhaustion import run; run({name!r})"],
+        [sys.executable, "-W", "ignore", "-X", "faulthandler", "-c"]
+        + [f"from tests.test_exhaustion import run; run({name!r})"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import atexit
 import itertools
-import logging
 import os
 import sys
 import threading
@@ -36,6 +35,7 @@ from weakref import WeakSet, ref
 from libzmq_py.constants import Errno, SocketOption
 from libzmq_py.ctx import Ctx
 from libzmq_py.errors import ZMQError, strerror, zmq_error
+from libzmq_py.logger import Logger
 from libzmq_py.sockets.undelivered import describe
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from libzmq_py.msg import Frame as CoreFrame
     from libzmq_py.sockets.socket_base import SocketBase
 
-_LOG: Final = logging.getLogger("libzmq_py.ctx")
+_LOG: Final = Logger("libzmq_py.ctx")
 
 #: Pause between two looks for sockets whose last messages are still on their way (exit, some other socket in use).
 _LOOK_AGAIN = 0.005
