@@ -191,10 +191,7 @@ class Ctx:
             ZMQError: EINVAL for an unknown type, ETERM while terminating, EMFILE when MAX_SOCKETS are open or no file
                 descriptor is left.
         """
-        try:
-            socket_class = find_socket_type(type_)
-        except OSError as error:
-            raise zmq_error(error.errno or errno.EMFILE, f"{error.strerror} (first socket of its type)") from error
+        socket_class = find_socket_type(type_)
         if socket_class is None:
             raise zmq_error(errno.EINVAL, f"Invalid argument (socket type {type_!r})")
         with self._slot_sync:

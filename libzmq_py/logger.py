@@ -38,8 +38,12 @@ class Logger:
             self._fetch().info(message, *args, stacklevel=_CALLER)
 
     def warning(self, message: str, *args: object) -> None:
-        """What was not done as asked."""
-        self._fetch().warning(message, *args, stacklevel=_CALLER)
+        """What was not done as asked. Without a descriptor to import `logging` with nobody can be told."""
+        try:
+            logger = self._fetch()
+        except (ImportError, OSError):
+            return
+        logger.warning(message, *args, stacklevel=_CALLER)
 
     def exception(self, message: str, *args: object) -> None:
         """What cannot happen, with the exception that is being handled."""

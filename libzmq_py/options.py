@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 from libzmq_py import ip, z85
 from libzmq_py.constants import NormMode, SecurityMechanism, SocketOption, SocketType
 from libzmq_py.errors import ZMQError, strerror, zmq_error
+from libzmq_py.late import LateImport
 
 if TYPE_CHECKING:
     import ipaddress  # at run time only when a filter is set: the import takes milliseconds, and few need it
@@ -449,9 +450,10 @@ def _parse_network(text: bytes, ipv6: bool) -> Network:
 
     Raises:
         ValueError: It is no such thing.
-        ZMQError: ENOMEM.
+        ZMQError: ENOMEM, EMFILE.
     """
-    import ipaddress
+    with LateImport():
+        import ipaddress
 
     text = text.partition(b"\0")[0]  # a C string from here on
     if not text:
@@ -475,7 +477,7 @@ def _parse_network(text: bytes, ipv6: bool) -> Network:
 
 
 def _parse_numeric_address(address: bytes, ipv6: bool) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    import ipaddress
+    import ipaddress  # its caller has imported it
 
     if len(address) >= 2 and address.startswith(b"[") and address.endswith(b"]"):
         address = address[1:-1]

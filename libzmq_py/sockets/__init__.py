@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from libzmq_py.constants import SocketType
+from libzmq_py.late import LateImport
 from libzmq_py.sockets.socket_base import SocketBase
 
 SocketFactory = Callable[[Any, int, int], SocketBase]
@@ -39,12 +40,13 @@ def find_socket_type(type_: int) -> SocketFactory | None:
     """What makes sockets of a type, None if there is no such type.
 
     Raises:
-        OSError: no descriptor is left to import it with.
+        ZMQError: EMFILE, no descriptor to import it with.
     """
     factory = SOCKET_TYPES.get(type_)
     if factory is None and type_ in BUILT_IN:
         module, name = BUILT_IN[type_]
-        factory = SOCKET_TYPES[type_] = getattr(import_module(f"{__name__}.{module}"), name)
+        with LateImport():
+            factory = SOCKET_TYPES[type_] = getattr(import_module(f"{__name__}.{module}"), name)
     return factory
 
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from errno import EMFILE
 from typing import Any
 
 from libzmq_py.constants import EPROTONOSUPPORT
 from libzmq_py.errors import strerror, zmq_error
+from libzmq_py.late import LateImport
 from libzmq_py.transports.address import Address
 from libzmq_py.transports.transport import Listener, SessionHost, SocketHost, Transport
 
@@ -65,15 +65,13 @@ def find_transport(scheme: str) -> Transport | None:
     """The transport of a scheme, None if there is none. Entry points are looked at only for schemes not in the table.
 
     Raises:
-        ZMQError: EPROTONOSUPPORT, there is an entry point, but it does not lead to a transport; EMFILE, there is no
-            descriptor to import it with.
+        ZMQError: EPROTONOSUPPORT, there is an entry point, but it does not lead to a transport; EMFILE, no descriptor
+            to import it with.
     """
     transport = TRANSPORTS.get(scheme)
     if transport is None and scheme in BUILT_IN:
-        try:
+        with LateImport():
             transport = TRANSPORTS[scheme] = BUILT_IN[scheme]()
-        except OSError as error:
-            raise zmq_error(error.errno or EMFILE, f"{error.strerror} (first endpoint of {scheme})") from error
     return transport if transport is not None else _find_plug_in(scheme)
 
 

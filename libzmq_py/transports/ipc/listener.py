@@ -173,14 +173,11 @@ def create_ipc_wildcard_directory() -> str:
     Raises:
         OSError: it cannot be made.
     """
-    # Imported when asked for: with what it imports it takes longer than the whole transport.
-    import secrets
-
     parent = next((tmp for tmp in map(os.environ.get, _TMP_ENV_VARS) if tmp and os.path.isdir(tmp)), "")
     if parent and not parent.endswith("/"):
         parent += "/"
     for _ in range(_MKDTEMP_ATTEMPTS):
-        path = f"{parent}tmp{secrets.token_hex(3)}"
+        path = f"{parent}tmp{os.urandom(3).hex()}"
         with suppress(FileExistsError):
             os.mkdir(path, 0o700)
             return path
