@@ -109,6 +109,7 @@ class Case:
     peers: int = 1
     guess: int = 0
     mixed: bool = False
+    curve: bool = False
 
 
 def all_cases() -> list[Case]:
@@ -128,6 +129,11 @@ def all_cases() -> list[Case]:
         # Real traffic: no two neighbours of one size, so that nothing gained on equal messages hides here.
         name = f"pushpull-{transport}-20to180B"
         cases.append(Case(name, "pushpull", transport, RATE, 100, guess=300_000, mixed=True))
+    for label, size, _, guess in [*shapes[1:3], shapes[4]]:
+        cases.append(Case(f"pushpull-tcp-curve-{label}", "pushpull", "tcp", RATE, size, guess=guess // 2, curve=True))
+    name = "pushpull-tcp-curve-20to180B"
+    cases.append(Case(name, "pushpull", "tcp", RATE, 100, guess=150_000, mixed=True, curve=True))
+    cases.append(Case("reqrep-tcp-curve-10B", "reqrep", "tcp", LATENCY, 10, guess=8_000, curve=True))
     for transport in ("tcp", "ipc", "inproc"):
         cases.append(Case(f"pubsub10-{transport}-100B", "pubsub", transport, RATE, 100, peers=10, guess=40_000))
     for transport in ("tcp", "ipc", "inproc"):
@@ -204,7 +210,7 @@ class Process:
 def run_once(case: Case, peer: Peer, count: int, warmup: int) -> dict[str, float]:
     """Run one case once on one peer and return what its measuring side reported."""
     shape = {"size": case.size, "mixed": int(case.mixed), "parts": case.parts, "peers": case.peers}
-    shape |= {"count": count, "warmup": warmup}
+    shape |= {"count": count, "warmup": warmup, "curve": int(case.curve)}
     if case.kind == "import":
         with Process(peer.near, "import") as only:
             report = only.line()

@@ -35,6 +35,10 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SYNC = b"sync"
 """What the publisher repeats until every subscriber has been reached; shorter than any measured message."""
 
+# Everybody's: they protect nothing.
+SERVER_KEYS = (b"0nS9>SBc?x<r>?*}*vjXk+*Ou/=o[NwrZp5dZ)h@", b"Ny>M6=KvkxE7oJD]KKGqXbP}jye()n}q=#cwWDpk")
+CLIENT_KEYS = (b"[ARkROOzB><Hm}qutU&1^0I^@dPiw*9IK-)XjdF>", b"neMpwY*C2c.XCEDkO?4UCNEz}&UU]2QhA>9r6:dh")
+
 QUEUED_BYTES = 64 * 1024 * 1024
 """The high-water mark stays at libzmq's 1000 messages until that many would be more than this."""
 
@@ -91,6 +95,9 @@ class Worker:
     def bound(self, type_name: str) -> Any:
         """Make a socket, bind it, and tell the driver where."""
         sock = self.socket(type_name)
+        if self.args.curve:
+            sock.curve_publickey, sock.curve_secretkey = SERVER_KEYS
+            sock.curve_server = 1
         sock.bind(self.args.bind)
         say(endpoint=sock.last_endpoint.decode())
         return sock
@@ -98,6 +105,9 @@ class Worker:
     def connected(self, type_name: str) -> Any:
         """Make a socket connected to where the other role listens."""
         sock = self.socket(type_name)
+        if self.args.curve:
+            sock.curve_publickey, sock.curve_secretkey = CLIENT_KEYS
+            sock.curve_serverkey = SERVER_KEYS[0]
         sock.connect(self.args.endpoint)
         return sock
 
@@ -419,6 +429,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10_000, help="measured messages")
     parser.add_argument("--warmup", type=int, default=1_000, help="messages before them")
     parser.add_argument("--size", type=int, default=100, help="bytes in a frame")
+    parser.add_argument("--curve", type=int, default=0, help="1: encrypt (the binding side is the server)")
     parser.add_argument("--mixed", type=int, default=0, help="1: sizes vary around --size")
     parser.add_argument("--parts", type=int, default=1, help="frames in a message")
     parser.add_argument("--peers", type=int, default=10, help="subscribers, or connections")
