@@ -185,7 +185,8 @@ CONTENT |= {"connect tcp source", "connect tcp proxy"}
 def in_a_process(*arguments: Any) -> int:
     """Run a case in a fresh process; how often it was refused."""
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", f"from tests.test_exhaustion import run; run(*{arguments!r})"],
+        [sys.executable, "-W", "ignore", "-X", "faulthandler", "-c"]
+        + [f"from tests.test_exhaustion import run; run(*{arguments!r})"],
         cwd=ROOT,
         capture_output=True,
         text=True,
