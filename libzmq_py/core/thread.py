@@ -8,6 +8,9 @@ Departs:
 - what the system refuses is logged, and the thread runs (libzmq aborts the process for a policy, a CPU or a niceness
   that may not be had);
 - a policy in need of a priority gets its lowest when there is none (libzmq: abort).
+
+*gevent.* Where ``gevent.monkey`` has patched the standard library before libzmq_py is imported, background threads are
+greenlets, and every wait of the library lets others run. Patching later would leave waits that block them all.
 """
 
 from __future__ import annotations
@@ -28,6 +31,15 @@ _SYSTEM_NAME_MAX = 15
 _REAL_TIME_POLICIES = {getattr(os, name) for name in ("SCHED_FIFO", "SCHED_RR") if hasattr(os, name)}
 
 
+def _is_patched() -> bool:
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+#: Whether threads are greenlets here.
+_PATCHED = _is_patched()
+
+
 class ThreadSettings:
     """What the context options THREAD_* ask of background threads."""
 
@@ -42,7 +54,13 @@ class ThreadSettings:
 
 
 def start_thread(name: str, run: Callable[[], None], settings: ThreadSettings) -> threading.Thread:
-    """Start a background thread named `[prefix/]ZMQbg/<name>`; the system keeps 15 bytes of that."""
+    """Start a background thread named `[prefix/]ZMQbg/<name>`; the system keeps 15 bytes of that.
+
+    Raises:
+        RuntimeError: the system has no more, or gevent has patched threads since.
+    """
+    if _is_patched() and not _PATCHED:
+        raise RuntimeError("gevent.monkey.patch_all() was called after libzmq_py was imported: call it first")
     full_name = f"{settings.name_prefix}/ZMQbg/{name}" if settings.name_prefix else f"ZMQbg/{name}"
 
     def main() -> None:
@@ -62,7 +80,8 @@ def _start_deaf(thread: threading.Thread) -> None:
     """
     import signal  # not needed before there is a socket
 
-    if not hasattr(signal, "pthread_sigmask"):
+    # A greenlet runs in the calling thread.
+    if _PATCHED or not hasattr(signal, "pthread_sigmask"):
         thread.start()
         return
     # A fault of this very thread is no message from outside.
