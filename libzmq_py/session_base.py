@@ -42,6 +42,8 @@ _ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
 _LOCK_STEP: Final = frozenset({SocketType.REQ, SocketType.REP})
 _SUBSCRIBERS: Final = frozenset({SocketType.SUB, SocketType.XSUB, SocketType.DISH})
 
+_NO_PIPES: Final[frozenset[Pipe]] = frozenset()
+
 
 class SessionBase(Own, IOObject):
     """Lives in an I/O thread. Subclasses check what a pattern's peers may send."""
@@ -60,7 +62,7 @@ class SessionBase(Own, IOObject):
         # To the ZAP handler, while and after it is asked about the peer.
         self._zap_pipe: Pipe | None = None
         # Pipes given up, whose other ends have not agreed yet.
-        self._terminating_pipes: set[Pipe] = set()
+        self._terminating_pipes: frozenset[Pipe] = _NO_PIPES
         # The end has begun and waits for the pipes.
         self._pending = False
         self._engine: Engine | None = None
@@ -127,7 +129,7 @@ class SessionBase(Own, IOObject):
     def _drop_zap_pipe(self) -> None:
         """An answer that comes now is not for the next connection."""
         if self._zap_pipe is not None:
-            self._terminating_pipes.add(self._zap_pipe)
+            self._terminating_pipes |= {self._zap_pipe}
             pipe, self._zap_pipe = self._zap_pipe, None
             pipe.terminate(False)
 
@@ -223,7 +225,7 @@ class SessionBase(Own, IOObject):
                 self._engine.zap_msg_available()
         else:
             # One that IMMEDIATE gave up. (libzmq: of a raw socket it takes the next connection with it.)
-            self._terminating_pipes.discard(pipe)
+            self._terminating_pipes -= {pipe}
         if self._pending and self._no_pipes():
             self._pending = False
             Own.process_term(self, 0)
@@ -291,7 +293,7 @@ class SessionBase(Own, IOObject):
         if pipe is not None and self.options.immediate and not self._subscribe_to_all():
             pipe.hiccup()
             pipe.terminate(False)
-            self._terminating_pipes.add(pipe)
+            self._terminating_pipes |= {pipe}
             self._pipe = None
             self._cancel_linger_timer()
         self.reset()

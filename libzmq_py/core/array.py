@@ -2,14 +2,17 @@
 """A list whose items know their place, so that swaps and removals cost the same for any length.
 
 Mirrors: src/array.hpp.
-Departs: the place is kept in a dict beside the list, not in the item.
+Departs: the place is kept in a dict beside the list, not in the item, and only from a length on at which that is
+quicker than to look through the list: most sockets have few pipes, and each has three of these.
 """
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+_LONG: Final = 16
 
 
 class Array(Generic[T]):
@@ -19,30 +22,41 @@ class Array(Generic[T]):
 
     def __init__(self) -> None:
         self.items: list[T] = []
-        self._index: dict[T, int] = {}
+        # None until the list has been long once.
+        self._index: dict[T, int] | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __contains__(self, item: T) -> bool:
-        return item in self._index
+        return item in (self.items if self._index is None else self._index)
 
     def index(self, item: T) -> int:
-        """Where the item stands; KeyError if it does not."""
-        return self._index[item]
+        """Where the item stands.
+
+        Raises:
+            KeyError, ValueError: it does not.
+        """
+        return self.items.index(item) if self._index is None else self._index[item]
 
     def push_back(self, item: T) -> None:
         """Append an item, which must not be there yet."""
-        self._index[item] = len(self.items)
-        self.items.append(item)
+        items = self.items
+        if self._index is not None:
+            self._index[item] = len(items)
+        elif len(items) == _LONG:
+            self._index = {other: place for place, other in enumerate((*items, item))}
+        items.append(item)
 
     def erase(self, item: T) -> None:
         """Remove an item; the last one takes its place."""
-        hole = self._index.pop(item)
+        hole = self.index(item)
         last = self.items.pop()
-        if last is not item:
+        if hole < len(self.items):
             self.items[hole] = last
+        if self._index is not None:
             self._index[last] = hole
+            del self._index[item]
 
     def swap(self, i: int, j: int) -> None:
         """Exchange two items by their places."""
@@ -50,10 +64,11 @@ class Array(Generic[T]):
             return
         items = self.items
         items[i], items[j] = items[j], items[i]
-        self._index[items[i]] = i
-        self._index[items[j]] = j
+        if self._index is not None:
+            self._index[items[i]] = i
+            self._index[items[j]] = j
 
     def clear(self) -> None:
         """Remove every item."""
         self.items.clear()
-        self._index.clear()
+        self._index = None

@@ -94,7 +94,8 @@ class StreamEngineBase(IOObject):
         self._pull_msgs: Callable[[int], list[Message]] = _nothing
         # Why the connection ended, for the monitor.
         self._errno = 0
-        self._timers: set[int] = set()
+        # Those that run. A tuple, as after the handshake an idle connection has none.
+        self._timers: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.endpoint_uri_pair.local} - {self.endpoint_uri_pair.remote}>"
@@ -145,7 +146,7 @@ class StreamEngineBase(IOObject):
         if self._handle is not None:
             for timer in self._timers:
                 self.cancel_timer(timer)
-            self._timers.clear()
+            self._timers = ()
             self.rm_fd(self._handle)
             self._handle = None
             self.unplug()
@@ -183,12 +184,15 @@ class StreamEngineBase(IOObject):
     # -- timers -----------------------------------------------------------------------------------------------------
 
     def _start_timer(self, timeout: int, id_: int) -> None:
-        self._timers.add(id_)
+        self._timers += (id_,)
         self.add_timer(timeout, id_)
+
+    def _forget_timer(self, id_: int) -> None:
+        self._timers = tuple(timer for timer in self._timers if timer != id_)
 
     def _stop_timer(self, id_: int) -> None:
         if id_ in self._timers:
-            self._timers.discard(id_)
+            self._forget_timer(id_)
             self.cancel_timer(id_)
 
     # -- in ---------------------------------------------------------------------------------------------------------

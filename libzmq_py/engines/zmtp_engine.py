@@ -81,6 +81,9 @@ _COOKIE_IVL: Final = 60_000
 _SUBSCRIBE: Final = b"\x09SUBSCRIBE"
 _CANCEL: Final = b"\x06CANCEL"
 _PUBLISHERS: Final = frozenset({SocketType.PUB, SocketType.XPUB})
+# They remember nothing, so one serves all connections.
+_V2_ENCODER: Final = V2Encoder()
+_V31_ENCODER: Final = V31Encoder()
 
 
 class Stage(enum.Enum):
@@ -207,7 +210,7 @@ class ZmtpEngine(StreamEngineBase):
         if revision == 1:
             return self._handshake_v2()
         minor = greeting[_MINOR_POS]
-        return self._handshake_v3(greeting[_MECHANISM], V2Encoder() if revision == 3 and minor == 0 else V31Encoder())
+        return self._handshake_v3(greeting[_MECHANISM], _V2_ENCODER if revision == 3 and minor == 0 else _V31_ENCODER)
 
     def _refuse_old_peer(self) -> bool:
         """Security that was asked for is not given up for a peer that has none (CVE-2014-9721)."""
@@ -237,7 +240,7 @@ class ZmtpEngine(StreamEngineBase):
     def _handshake_v2(self) -> bool:
         if self._refuse_old_peer():
             return False
-        self._begin_old(V2Encoder(), V2Decoder(self._options.maxmsgsize))
+        self._begin_old(_V2_ENCODER, V2Decoder(self._options.maxmsgsize))
         self._control.append(self._options.routing_id)
         self._finish_old_greeting()
         return True
@@ -506,7 +509,7 @@ class ZmtpEngine(StreamEngineBase):
         if id_ in (LENT_TIMER, INTERRUPTED_TIMER):
             super().timer_event(id_)
             return
-        self._timers.discard(id_)
+        self._forget_timer(id_)
         if id_ == HEARTBEAT_IVL_TIMER:
             self._send_ping()
             if self.plugged:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from libzmq_py.constants import Event, SocketType
@@ -121,9 +122,9 @@ class Mechanism:
         self._host = host
         # What the peer told of itself.
         self.peer_routing_id = b""
-        self.zmtp_properties: list[tuple[str, bytes]] = []
+        self.zmtp_properties: Sequence[tuple[str, bytes]] = ()
         # What the ZAP handler told of it.
-        self.zap_properties: list[tuple[str, bytes]] = []
+        self.zap_properties: Sequence[tuple[str, bytes]] = ()
 
     @property
     def status(self) -> Status:

@@ -91,7 +91,7 @@ class SocketBase(Own):
         self.mailbox = Mailbox()
         # Held during each call, but not while it waits: a socket may be used from several threads (libzmq: may not).
         self._sync = self.mailbox.input_sync = threading.RLock()
-        self._changed = threading.Condition(self._sync)
+        self._condition: threading.Condition | None = None
         # The threads that wait, and whether one of them waits on the mailbox.
         self._waiting: set[int] = set()
         self._mailbox_is_watched = False
@@ -120,7 +120,7 @@ class SocketBase(Own):
         self._soon = 0
         self._monitor = Monitor()
         # The newest, for people.
-        self.handshake_failures: deque[HandshakeFailure] = deque(maxlen=_MAX_FAILURES)
+        self.handshake_failures: list[HandshakeFailure] = []
         self._reaper_poller: Poller | None = None
         self._reaper_handle: Handle | None = None
         # Hot path: a wake-up passes no frame that only passes it on.
@@ -245,6 +245,13 @@ class SocketBase(Own):
                 self._changed.notify_all()
         if self._closed:
             raise zmq_error(Errno.ENOTSOCK, "Socket operation on non-socket (closed by another thread)")
+
+    @property
+    def _changed(self) -> threading.Condition:
+        """What threads wait for while another one waits on the mailbox; under `_sync`, made when it is needed."""
+        if self._condition is None:
+            self._condition = threading.Condition(self._sync)
+        return self._condition
 
     def _tell_others(self) -> None:
         """What other threads wait for may have come: they look themselves."""
@@ -1017,8 +1024,9 @@ class SocketBase(Own):
         self._monitor.event(pair, 0x4000, code)
 
     def handshake_failure(self, failure: HandshakeFailure) -> None:
-        """A connection did not come to be. Any thread: appending to a deque is atomic."""
+        """A connection did not come to be. Any thread: both steps are atomic, and one too many is no harm."""
         self.handshake_failures.append(failure)
+        del self.handshake_failures[:-_MAX_FAILURES]
 
 
 def flag_value(option: int, value: int | bytes | None) -> bool:

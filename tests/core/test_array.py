@@ -49,14 +49,40 @@ def test_swap_exchanges_two_places() -> None:
 
 
 def test_an_item_that_is_not_there() -> None:
-    """index() and erase() of a stranger are KeyErrors and change nothing."""
+    """index() and erase() of a stranger are errors and change nothing, whether the array is short or long."""
     array: Array[str] = Array()
-    array.push_back("a")
-    for call in (array.index, array.erase):
-        with pytest.raises(KeyError):
-            call("x")
-    assert "x" not in array
-    check(array, ["a"])
+    expected = []
+    for number in range(40):
+        array.push_back(f"item {number}")
+        expected.append(f"item {number}")
+        for call in (array.index, array.erase):
+            with pytest.raises((KeyError, ValueError)):
+                call("x")
+        assert "x" not in array
+        check(array, expected)
+
+
+def test_removal_does_not_look_through_a_long_array() -> None:
+    """Forty thousand connections end one by one, the last first and the first first."""
+
+    class Item:
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Item.compared += 1
+            return self is other
+
+        __hash__ = object.__hash__
+
+    array: Array[Item] = Array()
+    items = [Item() for _ in range(40_000)]
+    for item in items:
+        array.push_back(item)
+    for first, last in zip(items[:20_000], reversed(items[20_000:]), strict=True):
+        array.erase(first)
+        array.erase(last)
+    assert len(array) == 0
+    assert Item.compared < 1000
 
 
 def test_clear() -> None:

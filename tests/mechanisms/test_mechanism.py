@@ -136,4 +136,4 @@ def test_metadata_that_cannot_be_read(data: bytes) -> None:
     with pytest.raises(MechanismError, match="metadata") as caught:
         made.parse_peer_metadata(metadata(Socket_Type=b"PUSH") + data, 0x123)
     assert caught.value.protocol_error == 0x123
-    assert made.zmtp_properties == []
+    assert not made.zmtp_properties
