@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """Applications that live on pyzmq, unchanged, on libzmq_py (``tox -e apps``): Jupyter, ipyparallel, locust, gevent.
 
-Each runs in processes of its own with PYZMQ_BACKEND set. Outside `tox -e apps` these tests are not collected (`conftest.py`).
+Each runs in processes of its own with PYZMQ_BACKEND set. Outside `tox -e apps` these tests are not collected, see
+`conftest.py`.
 """
 
 from __future__ import annotations
