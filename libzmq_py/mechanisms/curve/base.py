@@ -497,7 +497,8 @@ class CurveMechanismBase:
 
     def secure(self, encoder: Any, decoder: Any, downgrade_sub: bool) -> tuple[CurveEncoder, CurveDecoder]:
         """What encodes and decodes from now on; see `Mechanism.secure`."""
-        assert self.precom is not None
+        if self.precom is None:
+            raise AssertionError("the handshake has made the key")
         return (
             CurveEncoder(self.precom, self.encode_prefix, self.nonces, downgrade_sub),
             CurveDecoder(decoder, self.precom, self.decode_prefix, self.peer_nonce),
