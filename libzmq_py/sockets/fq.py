@@ -84,9 +84,10 @@ class FQ:
         return self._items[0] if self._active == 1 else None
 
     def has_queued(self) -> bool:
-        """True if some pipe holds something; nobody goes to sleep over it."""
-        for pipe in self._items:
-            if pipe._in_queue:
+        """True if `recv` would find something; nobody goes to sleep over it."""
+        # With many peers only few are awake.
+        for index in range(self._active):
+            if self._items[index]._in_queue:
                 return True
         return False
 
