@@ -53,7 +53,7 @@ def zmq_poll(
     for item, events in sockets:
         target = _target(item)
         names.append(target if isinstance(target, int) else item)
-        items.append((target, events))
+        items.append((target, int(events)))
     timeout = max(timeout, -1)
     ready = core_poll(items, timeout) if sigmask is None else core_ppoll(items, timeout, sigmask)
     return [(names[index], revents) for index, revents in ready]
@@ -137,7 +137,14 @@ class Poller:
         Raises as ``zmq_poll``.
         """
         milliseconds = -1 if timeout is None or timeout < 0 else int(timeout)
-        return zmq_poll(self.sockets, milliseconds)
+        sockets = self.sockets
+        if len(sockets) == 1:
+            # Hot path: most loops have one socket.
+            socket, wanted = sockets[0]
+            if isinstance(socket, SocketHandle):
+                events = socket._core.poll(int(wanted), milliseconds)  # the flags' own arithmetic is slow
+                return [(socket, events)] if events else []
+        return zmq_poll(sockets, milliseconds)
 
 
 def select(

@@ -28,7 +28,7 @@ from warnings import warn
 from libzmq_py.api.attrsettr import OptValT, is_declared, option_attributes
 from libzmq_py.api.frame import Frame, as_bytes, byte_view, package_setting, require_draft
 from libzmq_py.api.live import CLOSED, SOCKETS, DeadSocket, SocketHandle, cast_int_addr
-from libzmq_py.api.poll import Poller, zmq_poll
+from libzmq_py.api.poll import Poller
 from libzmq_py.api.security import warn_of_open_door, warn_of_pickle
 from libzmq_py.api.tracker import _FINISHED_TRACKER, Hold, MessageTracker, keeper
 from libzmq_py.constants import (
@@ -821,21 +821,20 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
         zmq_msg_recv.
         """
+        run = self._core.in_run
+        if run is not None:
+            try:
+                data = run.take()
+                if type(data) is bytes:
+                    return data if copy else Frame._received(data, False, run.pipe.metadata, track)
+                run.put_back(data)
+            except StopIteration:
+                pass
+        data = self._core_recv(flags)
         if copy:
-            run = self._core.in_run
-            if run is not None:
-                try:
-                    data = run.take()
-                    if type(data) is bytes:
-                        return data
-                    run.put_back(data)
-                except StopIteration:
-                    pass
-            data = self._core_recv(flags)
             return data if type(data) is bytes else frame_bytes(data)
-        item = self._core_recv(flags)
         core = self._core
-        return Frame._received(item, core.rcvmore, core.last_metadata(), track)
+        return Frame._received(data, core.rcvmore, core.last_metadata(), track)
 
     @overload  # copies (the default)
     def recv_multipart(self, flags: int = 0, copy: Literal[True] = True, track: bool = False) -> list[bytes]: ...
@@ -989,8 +988,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
             return events.get(self, 0)
         if not flags:
             return 0
-        ready = zmq_poll([(self, flags)], -1 if timeout is None or timeout < 0 else int(timeout))
-        return ready[0][1] if ready else 0
+        return self._core.poll(int(flags), -1 if timeout is None or timeout < 0 else int(timeout))
 
     def monitor(
         self, addr: str | bytes | None, events: int = EVENT_ALL, version: int = 1, type: int = PAIR

@@ -34,25 +34,25 @@ _SHORTEST: Final = 8
 class InRun:
     """Messages that wait in a pipe's queue. `take` gives the next one; StopIteration: the run is over."""
 
-    __slots__ = ("_count", "_left", "_pipe", "take")
+    __slots__ = ("_count", "_left", "pipe", "take")
 
     def __init__(self, pipe: Pipe, count: int) -> None:
         """`count` messages, which are there: nobody but the reader takes them away."""
-        self._pipe = pipe
+        self.pipe = pipe
         self._count = count
         self._left = repeat((), count)
         self.take: Callable[[], Any] = starmap(pipe._in_queue.popleft, self._left).__next__
 
     def put_back(self, msg: Message) -> None:
         """What was taken last needs more than to be handed over."""
-        self._pipe._in_queue.appendleft(msg)
+        self.pipe._in_queue.appendleft(msg)
         self._count -= 1
 
     def settle(self) -> int:
         """Count what was taken, and say how many that is; the run must not be used any more."""
         # To empty it is to end it for a thread that is just about to use it.
         count = self._count - len(list(self._left))
-        self._pipe.count_read(count)
+        self.pipe.count_read(count)
         return count
 
 

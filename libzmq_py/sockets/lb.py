@@ -134,6 +134,10 @@ class LB:
             self._deactivate()
         return False
 
+    def room(self, limit: int) -> int:
+        """How many whole messages fit, up to `limit`."""
+        return min(limit, sum(pipe.room for pipe in self._items[: self._active] if pipe.check_hwm()))
+
     def _deactivate(self) -> None:
         self._active -= 1
         if self._current < self._active:

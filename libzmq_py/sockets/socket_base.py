@@ -19,6 +19,7 @@ import errno
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import index
 from threading import Condition, RLock, get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = Logger("libzmq_py.socket")
 _MAX_FAILURES: Final = 32
+# Flags are made plain numbers (`index`) before they are looked at: the arithmetic of an enum's members is slow.
 _DONTWAIT: Final = 1
 _SNDMORE: Final = 2
 _POLLIN: Final = 1
@@ -66,7 +68,8 @@ _MAX_INPUTS: Final = 15
 _ROW: Final = 4
 # Nobody used the run (a proxy, say, which does not go through the face): so many more calls first.
 _NOT_SO_SOON: Final = -1000
-# Stands in for the mailbox's deque once the context ends: always true, so every call takes the path that checks.
+# Stands in for the mailbox's deque once the context ends or the socket is closed: always true, so every call takes the
+# path that checks.
 _ALWAYS: Final = deque([None])
 
 
@@ -92,7 +95,7 @@ class SocketBase(Own):
         # Held during each call, but not while it waits: a socket may be used from several threads (libzmq: may not).
         self._sync = self.mailbox.input_sync = RLock()
         self._condition: Condition | None = None
-        # The thread that waits on the mailbox (0: none does), and those that wait for it to tell them.
+        # The thread that waits on the mailbox (0: none does); those that wait to be told, or poll its descriptor.
         self._watcher = 0
         self._others: set[int] = set()
         # Hot path: what send and recv test before anything else.
@@ -156,6 +159,10 @@ class SocketBase(Own):
         """Send a frame, or a tuple as a whole message; False if that would block."""
         raise zmq_error(Errno.ENOTSUP, f"Operation not supported (send on {type(self).__name__.upper()})")
 
+    def xroom(self, limit: int) -> int:
+        """How many messages, up to `limit`, fit where there is room for one."""
+        return 1
+
     def xhas_in(self) -> bool:
         """True if `xrecv` would give a message."""
         return False
@@ -205,6 +212,8 @@ class SocketBase(Own):
             ContextTerminated: the context has ended.
             ZMQError: ENOTSOCK, another thread has closed the socket.
         """
+        if self._closed:
+            self._refuse_closed()
         if self.in_run is not None or self.out_run is not None:
             self._settle_runs()
         mailbox = self.mailbox
@@ -222,7 +231,7 @@ class SocketBase(Own):
                     self._sync._acquire_restore(held)  # type: ignore[attr-defined]
                     self._watcher = 0
                     if self._others or self._closed:
-                        self._changed.notify_all()
+                        self._tell_others()
                 if self._closed:
                     self._refuse_closed()
         elif commands and self._others:
@@ -262,8 +271,35 @@ class SocketBase(Own):
     def _tell_others(self) -> None:
         """What other threads wait for may have come: they look themselves."""
         self._changed.notify_all()
-        if self._watcher:
-            self.mailbox.ring()
+        self.mailbox.ring()
+
+    def begin_poll(self) -> None:
+        """This thread is about to wait on the mailbox's descriptor, with others; until `end_poll` it is told of things.
+
+        Raises:
+            ZMQError: ENOTSOCK, another thread has closed the socket.
+        """
+        with self._sync:
+            if self._closed:
+                self._refuse_closed()
+            self._others.add(get_ident())
+
+    def end_poll(self, rang: bool) -> None:
+        """The wait is over, or did not begin; `rang`: the descriptor was readable."""
+        me, mailbox = get_ident(), self.mailbox
+        with self._sync:
+            if me not in self._others:
+                return
+            self._others.discard(me)
+            if self._closed:
+                self._changed.notify_all()
+            elif mailbox.keep_armed:
+                mailbox.recv_nothing()
+            elif not self._others:  # else they still have to see the bell, and the token is theirs too
+                if rang:
+                    mailbox.silence()
+                if not self._watcher:
+                    mailbox.disarm()
 
     def stop(self) -> None:
         """The context ends. Any thread."""
@@ -338,7 +374,7 @@ class SocketBase(Own):
                 self.process_commands(0)
             try:
                 if flags:
-                    if self.xsend(msg, bool(flags & _SNDMORE)):
+                    if self.xsend(msg, bool(index(flags) & _SNDMORE)):
                         return
                 elif self.xsend(msg):
                     if self._straight_out is not None:
@@ -354,7 +390,7 @@ class SocketBase(Own):
         with self._sync:
             if len(frames) == 1:
                 self.send(frames[0], flags)
-            elif flags & _SNDMORE or not self._accepts_units():
+            elif (flags and index(flags) & _SNDMORE) or not self._accepts_units():
                 for frame in frames[:-1]:
                     self.send(frame, flags | _SNDMORE)
                 self.send(frames[-1], flags)
@@ -372,14 +408,14 @@ class SocketBase(Own):
 
     def _message_lost(self, flags: int) -> None:
         """The pipe died in the middle of the message. libzmq: a blocking send drops the rest without a word."""
-        if flags & _DONTWAIT or self.options.sndtimeo == 0:
+        if index(flags) & _DONTWAIT or self.options.sndtimeo == 0:
             raise Again
 
     def _send_wait(self, msg: Any, flags: int) -> None:
         timeout = self.options.sndtimeo
-        if flags & _DONTWAIT or timeout == 0:
+        if index(flags) & _DONTWAIT or timeout == 0:
             raise Again
-        more = bool(flags & _SNDMORE)
+        more = bool(index(flags) & _SNDMORE)
         deadline = time.monotonic() + timeout / 1000
         while True:
             self.process_commands(timeout)
@@ -459,6 +495,11 @@ class SocketBase(Own):
                     sent += 1
             return sent
 
+    def room(self, limit: int) -> int:
+        """How many messages, up to `limit`, can be sent now without waiting."""
+        with self._sync:
+            return self.xroom(limit) if self._look(_POLLOUT) else 0
+
     def _send_batch(self, msgs: Sequence[Message], start: int) -> int:
         """As many of `msgs`, from `start` on, as may be put into the pipes at once. Hot path: a few calls for all."""
         if self._straight_out is None:
@@ -498,7 +539,7 @@ class SocketBase(Own):
 
     def _recv_wait(self, flags: int) -> Message:
         timeout = self.options.rcvtimeo
-        if flags & _DONTWAIT or timeout == 0:
+        if index(flags) & _DONTWAIT or timeout == 0:
             if self.mailbox.inputs:
                 self.mailbox.give_back_inputs()
             raise Again
@@ -552,14 +593,53 @@ class SocketBase(Own):
         """True if send would not block."""
         return self.xhas_out()
 
-    def events(self) -> int:
-        """POLLIN and POLLOUT as they stand, commands processed first (ZMQ_EVENTS)."""
+    def events(self, wanted: int = _POLLIN | _POLLOUT) -> int:
+        """Those of POLLIN and POLLOUT that are wanted, as they stand, commands processed first (ZMQ_EVENTS)."""
         with self._sync:
             if self.mailbox.inputs:
                 self.mailbox.give_back_inputs()
-            self._in_row = self._out_row = 0  # who asks each time makes no runs
+            return self._look(wanted)
+
+    def _look(self, wanted: int) -> int:
+        self._in_row = self._out_row = 0  # who asks each time makes no runs
+        if self._commands or self.mailbox.keep_armed:
             self.process_commands(0)
-            return (_POLLOUT if self.has_out() else 0) | (_POLLIN if self.has_in() else 0)
+        elif self.in_run is not None or self.out_run is not None:
+            self._settle_runs()
+        events = _POLLOUT if wanted & _POLLOUT and self.xhas_out() else 0
+        return events | _POLLIN if wanted & _POLLIN and (self._rcv_parts or self.xhas_in()) else events
+
+    def poll(self, wanted: int, timeout: int) -> int:
+        """Wait up to `timeout` milliseconds (0: only look, -1: for ever) for one of the events that are wanted.
+
+        Hot path: zmq_poll of one socket is a wait on its mailbox as recv does it, so a conversation (`_came_soon`) may
+        go on.
+
+        Raises:
+            ZMQError: ETERM; ENOTSOCK, another thread has closed the socket.
+        """
+        with self._sync:
+            events = self._look(wanted)
+            if events:
+                return events
+            if timeout == 0:
+                if self.mailbox.inputs:
+                    self.mailbox.give_back_inputs()
+                return 0
+            start = time.monotonic()
+            deadline = start + timeout / 1000
+            while True:
+                self.process_commands(timeout)
+                events = self._look(wanted)
+                if events:
+                    pipe = self._fq.only_pipe if self._fq is not None and events & _POLLIN else None
+                    if pipe is not None and pipe.direct_input is not None:
+                        self._came_soon(pipe, time.monotonic() - start)
+                    return events
+                if timeout > 0:
+                    timeout = int((deadline - time.monotonic()) * 1000 + 0.999)
+                    if timeout <= 0:
+                        return 0
 
     def arm_fd(self) -> None:
         """From now on the mailbox's descriptor is watched from outside: ring it for every command."""
@@ -614,6 +694,8 @@ class SocketBase(Own):
             return self.options.getsockopt(option)
 
     def _check_terminated(self) -> None:
+        if self._closed:
+            self._refuse_closed()
         self._settle_runs()
         if self._ctx_terminated:
             raise zmq_error(Errno.ETERM)
@@ -880,6 +962,8 @@ class SocketBase(Own):
             while {self._watcher, *self._others} - {0, get_ident()}:  # a signal handler's own thread cannot leave
                 self._tell_others()
                 self._changed.wait(0.01)
+            # Who still has this socket (a proxy in another thread, say) learns of it at its next call.
+            self._commands = _ALWAYS
         self.send_reap(self)
 
     def start_reaping(self, poller: Poller) -> None:

@@ -44,5 +44,9 @@ class Push(SocketBase):
         """True if a peer has room."""
         return self._lb.has_out()
 
+    def xroom(self, limit: int) -> int:
+        """What all peers together have room for."""
+        return self._lb.room(limit)
+
     def _accepts_units(self) -> bool:
         return not self._lb.in_message

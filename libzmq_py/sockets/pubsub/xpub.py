@@ -170,6 +170,10 @@ class XPub(SocketBase):
         """Always."""
         return True
 
+    def xroom(self, limit: int) -> int:
+        """Any number, as what cannot be sent is dropped; with XPUB_NODROP it depends on the topic."""
+        return limit if self._lossy else 1
+
     # -- recv -------------------------------------------------------------------------------------------------------
 
     def xrecv(self) -> Message | None:

@@ -101,6 +101,10 @@ class XSub(SocketBase):
         """Always."""
         return True
 
+    def xroom(self, limit: int) -> int:
+        """Any number: subscriptions never wait."""
+        return limit
+
     # -- recv -------------------------------------------------------------------------------------------------------
 
     def xrecv(self) -> Message | None:
