@@ -203,8 +203,11 @@ SHORT = (
     "many-tcp-100B",
     "pushpull-inproc-100B",
     "pubsub10-tcp-100B",
+    "pubfilter10-tcp-100B",
+    "push1pull10-tcp-100B",
     "reqrep-tcp-10B",
     "dealerrouter-tcp-100B",
+    "connections200-tcp",
     "import",
 )
 """The cases of the short form."""
