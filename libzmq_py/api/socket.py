@@ -102,9 +102,9 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
     Options are attributes: ``sock.linger = 0``, ``sock.RCVTIMEO``.
 
-    Several threads may use it (in libzmq only one at a time): each call is whole, a call that waits does not keep others
-    out, and ``close`` ends those of other threads with ENOTSOCK. The frames of one message that are sent or received one
-    by one are the business of one thread.
+    Several threads may use it (in libzmq only one at a time): each call is whole, a call that waits does not keep
+    others out, and ``close`` ends those of other threads with ENOTSOCK. The frames of one message that are sent or
+    received one by one are the business of one thread.
 
     Args:
         ctx_or_socket: The context, or a socket to shadow.
@@ -274,8 +274,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         """Accept connections on an endpoint.
 
         Args:
-            addr: ``tcp://interface:port``, ``ipc://path``, ``inproc://name``; a str, or bytes in UTF-8. Port 0 or ``*``,
-                and the path ``*``, let the system choose; the attribute ``last_endpoint`` then tells.
+            addr: ``tcp://interface:port``, ``ipc://path``, ``inproc://name``; a str, or bytes in UTF-8. Port 0 or
+                ``*``, and the path ``*``, let the system choose; the attribute ``last_endpoint`` then tells.
 
         Returns:
             A context manager that unbinds at its end.
@@ -305,8 +305,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         """Connect to an endpoint, now or as soon as somebody is there.
 
         Args:
-            addr: ``tcp://host:port``, ``ipc://path``, ``inproc://name``; a str, or bytes in UTF-8. A source address goes in
-                front: ``tcp://source:0;host:port``.
+            addr: ``tcp://host:port``, ``ipc://path``, ``inproc://name``; a str, or bytes in UTF-8. A source address
+                goes in front: ``tcp://source:0;host:port``.
 
         Returns:
             A context manager that disconnects at its end.
@@ -533,8 +533,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
     def fileno(self) -> int:
         """The descriptor (FD) that becomes readable when EVENTS may have changed: read EVENTS until it is drained.
 
-        For event loops. Readable does not mean that there is a message, and a message that was there before may not make
-        it readable again: look at EVENTS after each call that sends or receives.
+        For event loops. Readable does not mean that there is a message, and a message that was there before may not
+        make it readable again: look at EVENTS after each call that sends or receives.
 
         zmq_getsockopt (ZMQ_FD).
         """
@@ -1033,8 +1033,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         Args:
             addr: ``inproc://name``, to which a socket of the given type then connects; None stops it.
             events: Which: EVENT_CONNECTED | EVENT_DISCONNECTED ...
-            version: Of the message format: ``parse_monitor_message`` reads 1, ``parse_monitor_message_v2`` reads 2, which
-                tells both ends of a connection and knows EVENT_PIPES_STATS. With another nothing is ever sent.
+            version: Of the message format: ``parse_monitor_message`` reads 1, ``parse_monitor_message_v2`` reads 2,
+                which tells both ends of a connection and knows EVENT_PIPES_STATS. With another nothing is ever sent.
             type: Of the socket that sends them: PAIR, PUB or PUSH.
 
         Raises:

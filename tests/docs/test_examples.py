@@ -111,5 +111,5 @@ def test_there_is_something_to_run() -> None:
     assert kinds["docs/getting-started.md"].count("python") > 8
     assert "console" in kinds["docs/getting-started.md"]
     for page, of_page in kinds.items():
-        before = ["", *of_page]
-        assert [one for one, after in zip(before, of_page, strict=False) if after == "text" and one != "python"] == [], page
+        pairs = zip(["", *of_page], of_page, strict=False)
+        assert [before for before, kind in pairs if kind == "text" and before != "python"] == [], page
