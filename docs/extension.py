@@ -72,6 +72,8 @@ def skip_option(app: Sphinx, what: str, name: str, obj: object, skip: bool, opti
 
 def show_functions(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """``zmq_bind.`` at the end of a docstring is the function of libzmq behind the entry."""
+    if what == "module":
+        lines[:] = [each for line in lines for each in (["", line] if line.startswith("Departs") else [line])]
     for index, line in enumerate(lines):
         found = _FUNCTIONS.search(line)
         if found:
