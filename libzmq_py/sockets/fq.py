@@ -55,27 +55,27 @@ class FQ:
     def recv(self) -> Message | None:
         """The next message in turn, its pipe in `last_in`; None if there is none.
 
-        Hot path: the pipe in turn usually has a message, so `Pipe.read` is written out for that case.
+        Hot path: `Pipe.read` is written out, but for what is more than frames.
         """
         while self._active:
             pipe = self._items[self._current]
-            msg: Message | None
-            if pipe._in_active and pipe._in_queue:
-                msg = pipe._in_queue.popleft()
-                if type(msg) is Msg:
-                    msg = pipe._read_special(msg)
-                else:
-                    n = pipe._msgs_read = pipe._msgs_read + 1
-                    if n >= pipe._credit_at:
-                        pipe._send_credit()
+            if not pipe._in_active or not (pipe._in_queue or pipe._look_again()):
+                self._deactivate()
+                continue
+            msg: Message | None = pipe._in_queue.popleft()
+            if type(msg) is Msg:
+                msg = pipe._read_special(msg)
+                if msg is None:
+                    self._deactivate()
+                    continue
             else:
-                msg = pipe.read()
-            if msg is not None:
-                self.last_in = pipe
-                if self._active > 1:
-                    self._current = (self._current + 1) % self._active
-                return msg
-            self._deactivate()
+                n = pipe._msgs_read = pipe._msgs_read + 1
+                if n >= pipe._credit_at:
+                    pipe._send_credit()
+            self.last_in = pipe
+            if self._active > 1:
+                self._current = (self._current + 1) % self._active
+            return msg
         return None
 
     @property
@@ -84,9 +84,10 @@ class FQ:
         return self._items[0] if self._active == 1 else None
 
     def has_queued(self) -> bool:
-        """True if some pipe holds something; nobody goes to sleep over it."""
-        for pipe in self._items:
-            if pipe._in_queue:
+        """True if `recv` would find something; nobody goes to sleep over it."""
+        # With many peers only few are awake.
+        for index in range(self._active):
+            if self._items[index]._in_queue:
                 return True
         return False
 

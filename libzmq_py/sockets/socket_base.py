@@ -16,11 +16,11 @@ socket, but for `inc_seqnum`, `stop` and the monitor's events.
 from __future__ import annotations
 
 import errno
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from threading import Condition, RLock, get_ident
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from libzmq_py import transports
 from libzmq_py.constants import Errno, SocketOption
@@ -90,11 +90,11 @@ class SocketBase(Own):
         super().__init__(None, options, ctx, tid)
         self.mailbox = Mailbox()
         # Held during each call, but not while it waits: a socket may be used from several threads (libzmq: may not).
-        self._sync = self.mailbox.input_sync = threading.RLock()
-        self._condition: threading.Condition | None = None
-        # The threads that wait, and whether one of them waits on the mailbox.
-        self._waiting: set[int] = set()
-        self._mailbox_is_watched = False
+        self._sync = self.mailbox.input_sync = RLock()
+        self._condition: Condition | None = None
+        # The thread that waits on the mailbox (0: none does), and those that wait for it to tell them.
+        self._watcher = 0
+        self._others: set[int] = set()
         # Hot path: what send and recv test before anything else.
         self._commands: deque[Any] = self.mailbox.commands
         self._ctx_terminated = False
@@ -196,16 +196,36 @@ class SocketBase(Own):
     def process_commands(self, timeout: int) -> None:
         """Process what is in the mailbox, waiting up to `timeout` ms (-1: for ever) for something to process.
 
+        The wait may end early. Meanwhile other threads may use the socket; one at a time waits on the mailbox, and
+        tells the others.
+
+        Hot path: nothing lies between a wait and the command that ended it.
+
         Raises:
             ContextTerminated: the context has ended.
+            ZMQError: ENOTSOCK, another thread has closed the socket.
         """
         if self.in_run is not None or self.out_run is not None:
             self._settle_runs()
         mailbox = self.mailbox
         commands = mailbox.commands
         if timeout and not commands:
-            self._wait(timeout)
-        if commands and self._waiting:
+            if self._watcher:
+                self._wait_to_be_told(timeout)
+            else:
+                self._watcher = get_ident()
+                # As Condition.wait does it: the lock may be held several times over.
+                held = self._sync._release_save()  # type: ignore[attr-defined]
+                try:
+                    mailbox.wait(timeout)
+                finally:
+                    self._sync._acquire_restore(held)  # type: ignore[attr-defined]
+                    self._watcher = 0
+                    if self._others or self._closed:
+                        self._changed.notify_all()
+                if self._closed:
+                    self._refuse_closed()
+        elif commands and self._others:
             self._tell_others()
         while commands or (mailbox.keep_armed and not mailbox.rearm()):
             while commands:
@@ -217,47 +237,33 @@ class SocketBase(Own):
         if self._ctx_terminated:
             raise zmq_error(Errno.ETERM)
 
-    def _wait(self, timeout: int) -> None:
-        """Wait for something to process, while other threads may use the socket.
-
-        One thread at a time waits on the mailbox; it tells the others.
-
-        Raises:
-            ZMQError: ENOTSOCK, another thread has closed the socket.
-        """
-        me = threading.get_ident()
-        self._waiting.add(me)
+    def _wait_to_be_told(self, timeout: int) -> None:
+        me = get_ident()
+        self._others.add(me)
         try:
-            if self._mailbox_is_watched:
-                self._changed.wait(None if timeout < 0 else timeout / 1000)
-            else:
-                self._mailbox_is_watched = True
-                # As Condition.wait does it: the lock may be held several times over.
-                held = self._sync._release_save()  # type: ignore[attr-defined]
-                try:
-                    self.mailbox.wait(timeout)
-                finally:
-                    self._sync._acquire_restore(held)  # type: ignore[attr-defined]
-                    self._mailbox_is_watched = False
+            self._changed.wait(None if timeout < 0 else timeout / 1000)
         finally:
-            self._waiting.discard(me)
-            if self._waiting:
+            self._others.discard(me)
+            if self._others or self._closed:
                 self._changed.notify_all()
         if self._closed:
-            raise zmq_error(Errno.ENOTSOCK, "Socket operation on non-socket (closed by another thread)")
+            self._refuse_closed()
+
+    def _refuse_closed(self) -> NoReturn:
+        raise zmq_error(Errno.ENOTSOCK, "Socket operation on non-socket (closed by another thread)")
 
     @property
-    def _changed(self) -> threading.Condition:
+    def _changed(self) -> Condition:
         """What threads wait for while another one waits on the mailbox; under `_sync`, made when it is needed."""
         if self._condition is None:
-            self._condition = threading.Condition(self._sync)
+            self._condition = Condition(self._sync)
         return self._condition
 
     def _tell_others(self) -> None:
         """What other threads wait for may have come: they look themselves."""
         self._changed.notify_all()
-        if self._mailbox_is_watched:
-            self.mailbox.ring_through()
+        if self._watcher:
+            self.mailbox.ring()
 
     def stop(self) -> None:
         """The context ends. Any thread."""
@@ -871,7 +877,7 @@ class SocketBase(Own):
         with self._sync:
             self._closed = True
             self._settle_runs()
-            while self._waiting - {threading.get_ident()}:  # not a signal handler's own thread, which cannot leave
+            while {self._watcher, *self._others} - {0, get_ident()}:  # a signal handler's own thread cannot leave
                 self._tell_others()
                 self._changed.wait(0.01)
         self.send_reap(self)

@@ -69,7 +69,7 @@ def joined(socket: SocketFactory, types: tuple[Any, Any], transport: str = "inpr
 
 def waits(socket: Any, threads: int = 1) -> None:
     """Until so many threads wait in a call of the socket."""
-    wait_until(lambda: len(socket._core._waiting) == threads)
+    wait_until(lambda: len({socket._core._watcher, *socket._core._others} - {0}) == threads)
 
 
 @pytest.mark.parametrize("transport", ["inproc", "tcp"])
