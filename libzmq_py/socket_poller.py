@@ -140,7 +140,14 @@ def zmq_poll(items: Sequence[Item], timeout: int) -> list[tuple[int, int]]:
 
 
 class PollerEvent(NamedTuple):
-    """What `SocketPoller` has found: a socket, or a descriptor and no socket, and what happened there."""
+    """What `SocketPoller` has found: a socket, or a descriptor and no socket, and what happened there.
+
+    Attributes:
+        socket: The socket; None for a descriptor.
+        fd: The descriptor; -1 for a socket.
+        user_data: What was given to ``add`` or ``add_fd``.
+        events: POLLIN, POLLOUT, POLLERR, POLLPRI or a combination.
+    """
 
     socket: Any
     fd: int

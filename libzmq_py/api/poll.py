@@ -79,6 +79,8 @@ def _target(item: Any) -> SocketBase | int:
 class Poller:
     """A set of sockets and descriptors to wait for, in the manner of ``select.poll``.
 
+    ``item in poller`` tells whether one is registered.
+
     Attributes:
         sockets: The pairs of item and events, in the order of registration.
     """
@@ -180,7 +182,7 @@ class SocketPoller:
     """A set of sockets and descriptors to wait for, each with something of the user's that comes back with its events.
 
     Unlike ``Poller`` it refuses what makes no sense: registering twice, changing or removing what is not there, waiting
-    for nothing for ever. To be used by one thread at a time.
+    for nothing for ever. To be used by one thread at a time. (Not in pyzmq.)
 
     zmq_poller_new.
     """

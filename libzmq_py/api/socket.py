@@ -98,9 +98,13 @@ class _SocketContext(Generic[_SocketT_co]):
 
 @option_attributes(SocketOption.__members__.items())
 class Socket(SocketHandle, Generic[_SocketReturnT_co]):
-    """A ZeroMQ socket. Usually made by ``Context.socket``; one thread at a time may use it.
+    """A ZeroMQ socket. Usually made by ``Context.socket``.
 
     Options are attributes: ``sock.linger = 0``, ``sock.RCVTIMEO``.
+
+    Several threads may use it (in libzmq only one at a time): each call is whole, a call that waits does not keep
+    others out, and ``close`` ends those of other threads with ENOTSOCK. The frames of one message that are sent or
+    received one by one are the business of one thread.
 
     Args:
         ctx_or_socket: The context, or a socket to shadow.
@@ -270,8 +274,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         """Accept connections on an endpoint.
 
         Args:
-            addr: ``tcp://interface:port``, ``ipc://path``, ``inproc://name``. Port 0 or ``*`` lets the system choose;
-                the attribute ``last_endpoint`` then tells.
+            addr: ``tcp://interface:port``, ``ipc://path``, ``inproc://name``; a str, or bytes in UTF-8. Port 0 or
+                ``*``, and the path ``*``, let the system choose; the attribute ``last_endpoint`` then tells.
 
         Returns:
             A context manager that unbinds at its end.
@@ -301,7 +305,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         """Connect to an endpoint, now or as soon as somebody is there.
 
         Args:
-            addr: ``tcp://host:port``, ``ipc://path``, ``inproc://name``.
+            addr: ``tcp://host:port``, ``ipc://path``, ``inproc://name``; a str, or bytes in UTF-8. A source address
+                goes in front: ``tcp://source:0;host:port``.
 
         Returns:
             A context manager that disconnects at its end.
@@ -473,14 +478,27 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         def __getattr__(self, key: str) -> OptValT: ...
 
     def subscribe(self, topic: str | bytes) -> None:
-        """Receive messages that begin with ``topic`` (SUB); a str is encoded as UTF-8.
+        """Receive messages that begin with ``topic`` (SUB); a str is encoded as UTF-8, an empty one means all messages.
 
-        ``sock.subscribe = topic`` does the same.
+        ``sock.subscribe = topic`` does the same. Subscriptions are counted: two of one topic are undone by two
+        ``unsubscribe``.
+
+        Raises:
+            ZMQError: EINVAL, not a SUB (nor an XPUB or PUB in manual mode); ETERM; ENOTSOCK.
+            TypeError: ``topic`` is neither str nor bytes.
+
+        zmq_setsockopt (ZMQ_SUBSCRIBE).
         """
         self._set_topic(SocketOption.SUBSCRIBE, topic)
 
     def unsubscribe(self, topic: str | bytes) -> None:
-        """Undo one ``subscribe`` of the same topic."""
+        """Undo one ``subscribe`` of the same topic; nothing happens if there is none.
+
+        Raises:
+            As ``subscribe``.
+
+        zmq_setsockopt (ZMQ_UNSUBSCRIBE).
+        """
         self._set_topic(SocketOption.UNSUBSCRIBE, topic)
 
     def _set_topic(self, option: SocketOption, topic: str | bytes) -> None:
@@ -513,7 +531,13 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
             raise failure
 
     def fileno(self) -> int:
-        """The descriptor (FD) that becomes readable when EVENTS may have changed: read EVENTS until it is drained."""
+        """The descriptor (FD) that becomes readable when EVENTS may have changed: read EVENTS until it is drained.
+
+        For event loops. Readable does not mean that there is a message, and a message that was there before may not
+        make it readable again: look at EVENTS after each call that sends or receives.
+
+        zmq_getsockopt (ZMQ_FD).
+        """
         return cast(int, self.get(SocketOption.FD))
 
     @property
@@ -930,7 +954,12 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         return self._deserialize(self.recv_multipart(flags, copy), deserialize)
 
     def recv_string(self, flags: int = 0, encoding: str = "utf-8") -> str:
-        """Receive one frame, decoded; otherwise as ``recv``."""
+        """Receive one frame, decoded; otherwise as ``recv``.
+
+        Raises:
+            UnicodeDecodeError: It is not in that encoding; the frame is gone.
+            ZMQError: As ``recv``.
+        """
         return self._deserialize(self.recv(flags), lambda data: data.decode(encoding))
 
     recv_unicode = recv_string
@@ -959,6 +988,10 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
         Args:
             **kwargs: For ``json.loads``.
+
+        Raises:
+            ValueError: It is no JSON; the frame is gone.
+            ZMQError: As ``recv``.
         """
         import json
 
@@ -998,11 +1031,14 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         Args:
             addr: ``inproc://name``, to which a socket of the given type then connects; None stops it.
             events: Which: EVENT_CONNECTED | EVENT_DISCONNECTED ...
-            version: Of the message format; ``parse_monitor_message`` knows 1.
-            type: PAIR, PUB or PUSH.
+            version: Of the message format: ``parse_monitor_message`` reads 1, ``parse_monitor_message_v2`` reads 2,
+                which tells both ends of a connection and knows EVENT_PIPES_STATS. With another nothing is ever sent.
+            type: Of the socket that sends them: PAIR, PUB or PUSH.
 
         Raises:
-            ZMQError: EINVAL; EPROTONOSUPPORT, not inproc; EADDRINUSE; ETERM; ENOTSOCK.
+            ZMQError: EINVAL, another type, or version 1 with events it does not know; EPROTONOSUPPORT, not inproc;
+                EADDRINUSE; EMFILE; ETERM; ENOTSOCK.
+            TypeError: ``addr`` is neither str nor bytes.
 
         zmq_socket_monitor, zmq_socket_monitor_versioned.
         """
