@@ -105,7 +105,7 @@ class Kerberos:
     """A `ContextFactory`."""
 
     def initiate(self, options: Options) -> KerberosContext:
-        """With a ticket for GSSAPI_SERVICE_PRINCIPAL; as GSSAPI_PRINCIPAL or, if that is not set, as whom kinit made us.
+        """With a ticket for GSSAPI_SERVICE_PRINCIPAL, as GSSAPI_PRINCIPAL or, if that is not set, as kinit was told.
 
         Raises:
             ContextError: there is no ticket, or one of the names is none.
