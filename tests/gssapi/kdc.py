@@ -8,6 +8,8 @@ import socket
 import subprocess
 from pathlib import Path
 
+from libzmq_py.mechanisms.gssapi.context import ContextError
+from libzmq_py.options import Options
 from tests.support.waiting import PATIENCE, wait_until
 
 REALM = "ZMQ.TEST"
@@ -58,10 +60,11 @@ class Kdc:
             "KRB5_CONFIG": str(directory / "krb5.conf"),
             "KRB5_KDC_PROFILE": str(directory / "kdc.conf"),
             "KRB5_KTNAME": f"FILE:{self.keytab}",
-            "KRB5CCNAME": f"FILE:{directory}/ccache",
+            "KRB5CCNAME": f"DIR:{directory}/tickets",
             # Not in /var/tmp.
             "KRB5RCACHENAME": f"file2:{directory}/rcache",
         }
+        (directory / "tickets").mkdir(mode=0o700)
         names = {"realm": REALM, "port": self.port, "directory": directory}
         (directory / "krb5.conf").write_text(_KRB5_CONF.format(**names))
         (directory / "kdc.conf").write_text(_KDC_CONF.format(**names))
@@ -75,7 +78,8 @@ class Kdc:
         wait_until(self._answers, "the KDC to answer", timeout=2 * PATIENCE)
 
     def _env(self) -> dict[str, str]:
-        return {**os.environ, **self.environment, "LC_ALL": "C"}
+        # What a test has set counts.
+        return {**self.environment, **os.environ, "LC_ALL": "C"}
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, "the KDC has ended: " + (self.directory / "kdc.log").read_text()
@@ -102,14 +106,32 @@ class Kdc:
         """A principal with a password."""
         self.run("kadmin.local", "addprinc", "-pw", password, principal)
 
+    def add_key(self, principal: str) -> None:
+        """What a user's password makes, for the keytab: libzmq wants a key of clients, too."""
+        self.run("kadmin.local", "ktadd", "-norandkey", "-k", str(self.keytab), principal)
+
     def kinit(self, principal: str, password: str, *arguments: str) -> None:
-        """Get a ticket into the credential cache."""
+        """Get a ticket into the credential cache that KRB5CCNAME names."""
         self.run("kinit", *arguments, principal, text=password + "\n")
 
     def close(self) -> None:
         """End the KDC; the directory is the caller's."""
         self._process.terminate()
         self._process.wait(PATIENCE)
+
+
+def has_expired() -> bool:
+    """The ticket we have is no longer good."""
+    from libzmq_py.mechanisms.gssapi.kerberos import Kerberos  # not there where these tests are not collected
+
+    options = Options()
+    options.gss_service_principal = b"zmq@localhost"
+    try:
+        Kerberos().initiate(options).step(b"")
+    except ContextError as error:
+        assert "expired" in str(error)
+        return True
+    return False
 
 
 def _free_port() -> int:

@@ -205,6 +205,18 @@ def test_a_server_that_cannot_prove_who_it_is() -> None:
     assert (caught.value.protocol_error, caught.value.try_again) == (CRYPTOGRAPHIC, False)
 
 
+def test_a_ticket_that_expires_between_two_tokens() -> None:
+    """Is not the server's fault: to be tried again, with a new one."""
+    contexts = FakeContexts()
+    made = client(contexts)
+    assert commands_of(made) == [TICKET]
+    made.process_handshake_command(ANSWER)
+    contexts.contexts[0].expired = True
+    with pytest.raises(MechanismError, match="expired") as caught:
+        made.next_handshake_command()
+    assert (caught.value.error, caught.value.try_again) == (errno.EACCES, True)
+
+
 # --- server ----------------------------------------------------------------------------------------------------------
 
 

@@ -80,7 +80,8 @@ class GssapiClient(GssapiMechanismBase):
             token = self._context.step(self._token)
             self._state = State.RECV_READY if self._context.complete else State.RECV_NEXT_TOKEN
         except ContextError as error:
-            if self._token:
+            # A ticket may expire between two tokens.
+            if self._token and not error.expired:
                 raise cryptographic(f"the server's token is refused: {error}") from error
             raise MechanismError(f"no ticket: {error}", error=errno.EACCES, try_again=True) from error
         return token
