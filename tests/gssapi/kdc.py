@@ -146,4 +146,4 @@ def _find(program: str) -> str:
         path = os.path.join(directory, program)
         if os.access(path, os.X_OK):
             return path
-    raise AssertionError(f"{program} is not installed: see tests/gssapi/system.py")
+    raise AssertionError(f"{program} is not installed: see tests/gssapi/prepare.py")

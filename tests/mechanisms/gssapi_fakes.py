@@ -22,7 +22,6 @@ class FakeContext:
         self._sent = 0
         self._received = 0
         self.broken = False
-        self.expired = False
         self.initiator_error = False
 
     @property
@@ -36,8 +35,6 @@ class FakeContext:
         return b"alice@ZMQ.TEST"
 
     def step(self, token: bytes) -> bytes:
-        if self.expired:
-            raise ContextError("the ticket has expired", expired=True)
         if token != self._expected.pop(0):
             raise ContextError("defective token")
         return self._tokens.pop(0)

@@ -234,28 +234,31 @@ def test_a_key_that_is_missing(contexts: Contexts, socket: SocketFactory, watch:
 
 
 def test_a_token_that_is_refused(contexts: Contexts, socket: SocketFactory, watch: Watch) -> None:
-    """CRYPTOGRAPHIC and the end of the connection, at once."""
+    """The end of the connection, at once."""
     client, _ = contexts
     client.client = (b"expired", b"")
     bound = socket(zmq.REP, gssapi_server=1)
     connected = socket(zmq.REQ, gssapi_service_principal=b"zmq@localhost")
     log = watch(bound, OUTCOMES)
     connected.connect(bind(bound))
-    log.expect(HANDSHAKE_FAILED_PROTOCOL, CRYPTOGRAPHIC)
+    log.expect(HANDSHAKE_FAILED_NO_DETAIL, errno.EACCES)
     log.expect(DISCONNECTED)
+    assert "defective token" in bound.last_handshake_failures[0].reason
 
 
 def test_a_server_that_is_not_who_it_should_be(contexts: Contexts, socket: SocketFactory, watch: Watch) -> None:
-    """CRYPTOGRAPHIC, and the client does not come back, as with the other mechanisms."""
+    """Is tried again, as it may have its key later; nothing is sent to it meanwhile."""
     _, server = contexts
     server.server = (b"imposter",)
     bound = socket(zmq.REP, gssapi_server=1)
-    connected = socket(zmq.REQ, gssapi_service_principal=b"zmq@localhost", reconnect_ivl=1)
-    log = watch(connected)
+    connected = socket(zmq.REQ, gssapi_service_principal=b"zmq@localhost", reconnect_ivl=10)
+    log = watch(connected, OUTCOMES)
     connected.connect(bind(bound))
-    log.until(HANDSHAKE_FAILED_PROTOCOL)
-    log.expect(DISCONNECTED)
-    log.expect_silence()
+    for _ in range(2):
+        log.expect(HANDSHAKE_FAILED_NO_DETAIL, errno.EACCES)
+        log.expect(DISCONNECTED)
+    server.server = (b"answer",)
+    log.until(HANDSHAKE_SUCCEEDED)
 
 
 def test_a_message_that_does_not_open(contexts: Contexts, socket: SocketFactory, watch: Watch) -> None:

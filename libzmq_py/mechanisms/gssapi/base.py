@@ -3,7 +3,8 @@
 
 Mirrors: src/gssapi_mechanism_base.cpp, src/gssapi_mechanism_base.hpp.
 Departs: `GssapiEncoder` and `GssapiDecoder` stand in the place of the framing's own pair, as those of CURVE do.  A peer
-cannot end the process: what holds no flags, or is signed only, is an error of the connection.  A subscription goes as
+cannot end the process: what holds no flags, or is signed only, is an error of the connection.  A token cannot be empty.
+A subscription goes as
 the SUBSCRIBE command that CURVE and ZMTP 3.1 use; libzmq 4.3.5 loses what it is, later ones mark it with a flag, which
 is understood.  What cannot be sealed ends the connection.
 
@@ -13,6 +14,7 @@ is understood.  What cannot be sealed ends the connection.
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -44,9 +46,7 @@ class GssapiEncoder:
 
     __slots__ = ("_broken", "_context", "_downgrade_sub", "_failed")
 
-    def __init__(
-        self, context: SecurityContext, downgrade_sub: bool, failed: Callable[[MechanismError], None]
-    ) -> None:
+    def __init__(self, context: SecurityContext, downgrade_sub: bool, failed: Callable[[MechanismError], None]) -> None:
         """`downgrade_sub`: the peer knows subscriptions as messages only; `failed` is told what cannot be sealed."""
         self._context = context
         self._downgrade_sub = downgrade_sub
@@ -206,7 +206,12 @@ class GssapiMechanismBase(Mechanism):
             MechanismError: it has none.
         """
         self.check_basic_command_structure(command)
-        return _token_of(command, _INITIATE, Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_INITIATE)
+        code = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_INITIATE
+        token = _token_of(command, _INITIATE, code)
+        if not token:
+            # To GSSAPI it would mean that we begin, or that we have a choice of mechanisms to offer.
+            raise MechanismError("INITIATE with an empty token", code)
+        return token
 
     def produce_ready(self) -> bytes:
         """READY, sealed unless in plaintext mode."""
@@ -260,7 +265,8 @@ def unseal(context: SecurityContext, command: bytes) -> bytes:
     try:
         plaintext = context.unwrap(token)
     except ContextError as error:
-        raise cryptographic(f"a MESSAGE that does not open: {error}") from error
+        code = Event.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC
+        raise MechanismError(f"a MESSAGE that does not open: {error}", code) from error
     if not plaintext:
         raise MechanismError("a MESSAGE without flags", malformed)
     return plaintext
@@ -283,6 +289,6 @@ def _commands_of(items: Iterable[Message]) -> Iterable[bytes]:
             yield frame_bytes(frame)  # type: ignore[arg-type]
 
 
-def cryptographic(reason: str) -> MechanismError:
-    """A token that is not what it should be."""
-    return MechanismError(reason, Event.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC)
+def refused(what: str, error: ContextError) -> MechanismError:
+    """Kerberos does not go on with the handshake. It may another time: tickets are renewed, keytabs replaced."""
+    return MechanismError(f"{what}: {error}", error=errno.EACCES, try_again=True)

@@ -2,8 +2,8 @@
 """The side of GSSAPI that has a ticket.
 
 Mirrors: src/gssapi_client.cpp, src/gssapi_client.hpp.
-Departs: a ticket that cannot be had ends the connection at once, to be tried again, and a server that cannot prove who
-it is ends it for good; libzmq says nothing and leaves both to the handshake timer.
+Departs: a ticket that cannot be had, or a server that cannot prove who it is, ends the connection at once, to be tried
+again; libzmq says nothing and leaves both to the handshake timer.
 
     CALL_NEXT_INIT ──token──▶ RECV_NEXT_TOKEN          not complete yet
          ▲  └──token or an empty command──▶ RECV_READY ──READY──▶ SEND_READY ──READY──▶ CONNECTED
@@ -13,12 +13,11 @@ it is ends it for good; libzmq says nothing and leaves both to the handshake tim
 from __future__ import annotations
 
 import enum
-import errno
 from typing import TYPE_CHECKING
 
-from libzmq_py.mechanisms.gssapi.base import GssapiMechanismBase, cryptographic
+from libzmq_py.mechanisms.gssapi.base import GssapiMechanismBase, refused
 from libzmq_py.mechanisms.gssapi.context import ContextError
-from libzmq_py.mechanisms.mechanism import MechanismError, Status, unexpected_command
+from libzmq_py.mechanisms.mechanism import Status, unexpected_command
 
 if TYPE_CHECKING:
     from libzmq_py.mechanisms.gssapi.context import ContextFactory
@@ -80,10 +79,7 @@ class GssapiClient(GssapiMechanismBase):
             token = self._context.step(self._token)
             self._state = State.RECV_READY if self._context.complete else State.RECV_NEXT_TOKEN
         except ContextError as error:
-            # A ticket may expire between two tokens.
-            if self._token and not error.expired:
-                raise cryptographic(f"the server's token is refused: {error}") from error
-            raise MechanismError(f"no ticket: {error}", error=errno.EACCES, try_again=True) from error
+            raise refused("the server's token is refused" if self._token else "no ticket", error) from error
         return token
 
     def process_handshake_command(self, command: bytes) -> None:

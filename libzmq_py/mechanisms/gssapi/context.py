@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 class ContextError(Exception):
     """GSSAPI refuses; the text says why, and holds no key."""
 
-    def __init__(self, reason: str, expired: bool = False) -> None:
-        """`expired`: what this side has is no longer good, whatever the peer has sent."""
-        super().__init__(reason)
-        self.expired = expired
-
 
 class SecurityContext(Protocol):
     """One side of one connection. Every method may raise `ContextError`, and nothing else whatever the peer sends."""

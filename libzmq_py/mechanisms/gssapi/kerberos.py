@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 gssapi: Any = importlib.import_module("gssapi")
 _errors: Any = importlib.import_module("gssapi.exceptions")
 _GSS_ERRORS: Final[tuple[type[Exception], ...]] = (_errors.GSSError, _errors.GeneralError)
-_EXPIRED: Final[tuple[type[Exception], ...]] = (_errors.ExpiredContextError, _errors.ExpiredCredentialsError)
 _MECH: Final = gssapi.MechType.kerberos
 _FLAGS: Final = (
     gssapi.RequirementFlag.mutual_authentication,
@@ -145,7 +144,7 @@ def _credentials(options: Options, usage: str) -> Any:
 
 
 def _context_error(error: Exception) -> ContextError:
-    return ContextError(f"GSSAPI: {error}", isinstance(error, _EXPIRED))
+    return ContextError(f"GSSAPI: {error}")
 
 
 if TYPE_CHECKING:

@@ -16,12 +16,11 @@ timer.
 from __future__ import annotations
 
 import enum
-import errno
 from typing import TYPE_CHECKING, Final
 
-from libzmq_py.mechanisms.gssapi.base import GssapiMechanismBase, cryptographic
+from libzmq_py.mechanisms.gssapi.base import GssapiMechanismBase, refused
 from libzmq_py.mechanisms.gssapi.context import ContextError
-from libzmq_py.mechanisms.mechanism import MechanismError, Status, unexpected_command
+from libzmq_py.mechanisms.mechanism import Status, unexpected_command
 from libzmq_py.mechanisms.zap_client import ZapClient, no_handler
 
 if TYPE_CHECKING:
@@ -106,14 +105,14 @@ class GssapiServer(GssapiMechanismBase, ZapClient):
             self._token = context.step(token)
             self._established = context.complete
         except ContextError as error:
-            raise cryptographic(f"the client's token is refused: {error}") from error
+            raise refused("the client's token is refused", error) from error
         self._state = State.SEND_NEXT_TOKEN
 
     def _acquire(self) -> SecurityContext:
         try:
             self._context = self._contexts.accept(self.options)
         except ContextError as error:
-            raise MechanismError(f"no key: {error}", error=errno.EACCES, try_again=True) from error
+            raise refused("no key", error) from error
         return self._context
 
     def _ask(self) -> None:
@@ -132,7 +131,7 @@ class GssapiServer(GssapiMechanismBase, ZapClient):
         try:
             return self._context.initiator
         except ContextError as error:
-            raise cryptographic(f"a client without a name: {error}") from error
+            raise refused("a client without a name", error) from error
 
     def zap_msg_available(self) -> None:
         """The handler has answered, or gone.
