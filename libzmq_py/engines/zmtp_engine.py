@@ -100,6 +100,9 @@ class Stage(enum.Enum):
 class ZmtpEngine(StreamEngineBase):
     """Runs in its session's I/O thread."""
 
+    # Why nothing more can be encoded.
+    _encoding_error: MechanismError | None = None
+
     def __init__(self, sock: Any, options: Options, endpoint_uri_pair: EndpointUriPair) -> None:
         super().__init__(sock, options, endpoint_uri_pair)
         self._stage = Stage.GREETING
@@ -112,8 +115,6 @@ class ZmtpEngine(StreamEngineBase):
         self._refusal = ""
         # Which monitor event told of the failure, and its value.
         self._failure_event: tuple[int, int] | None = None
-        # Why nothing more can be encoded.
-        self._encoding_error: MechanismError | None = None
         self._heartbeat_timeout = options.heartbeat_timeout
         if self._heartbeat_timeout < 0:
             self._heartbeat_timeout = options.heartbeat_interval

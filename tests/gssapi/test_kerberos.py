@@ -58,6 +58,18 @@ def test_names_as_c_strings(name: bytes) -> None:
     assert server.step(client.step(b""))
 
 
+def test_each_side_needs_what_it_uses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A client that is named needs a ticket and no key, a server a key and no ticket; libzmq wants both of both."""
+    with monkeypatch.context() as without_keytab:
+        without_keytab.setenv("KRB5_KTNAME", f"FILE:{tmp_path}/none")
+        client = Kerberos().initiate(options(gss_principal=b"alice", gss_principal_nt=1))
+        token = client.step(b"")
+    monkeypatch.setenv("KRB5CCNAME", f"FILE:{tmp_path}/none")
+    server = Kerberos().accept(options(gss_principal=b"zmq@localhost"))
+    client.step(server.step(token))
+    assert client.complete and server.complete
+
+
 def test_altered_tokens() -> None:
     """A change of any byte of a sealed message is seen."""
     client, server = established()
