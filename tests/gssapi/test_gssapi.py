@@ -115,8 +115,8 @@ def test_subscriptions(sides: Sides, endpoint: Endpoint, plaintext: int) -> None
     mode = {"GSSAPI_PLAINTEXT": plaintext}
     pub, sub = connect(sides, endpoint("tcp"), ("XPUB", "SUB"), server=mode, client=mode)
     sub.setsockopt(sides[1].lib.SUBSCRIBE, b"topic")
-    if not plaintext and not is_ours(sides[1]):
-        # libzmq 4.3.5 and before: what the server is told of is a message that means nothing to it.
+    if not plaintext and not is_ours(sides[1]) and sides[1].lib.zmq_version_info() < (4, 3, 6):
+        # What the server is told of is a message that means nothing to it.
         assert pub.recv() == b"topic"
         return
     assert pub.recv() == b"\1topic"
