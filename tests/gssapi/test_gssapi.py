@@ -19,6 +19,7 @@ from tests.gssapi.conftest import PASSWORD
 from tests.gssapi.kdc import Kdc, has_expired
 from tests.interop.conftest import Endpoint
 from tests.interop.sides import Monitor, Side, bound_endpoint
+from tests.support.raw_peer import RawPeers, command, frame
 from tests.support.waiting import PATIENCE, ms, wait_until
 from tests.support.zap import ZapHandler, answer
 
@@ -438,3 +439,48 @@ def test_a_ticket_that_expires(
     works(server, client)
     _, late, *_ = failing(sides, endpoint("tcp"), {**SERVER, **SOON}, {**CLIENT, **SOON})
     assert outcome(late)[0] == NO_DETAIL
+
+
+# --- strangers -------------------------------------------------------------------------------------------------------
+
+
+def token(data: bytes) -> bytes:
+    """An INITIATE frame."""
+    return command(b"INITIATE", len(data).to_bytes(4, "big") + data)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        token(b"garbage"),
+        token(b"\x60\x84\xff\xff\xff\xff"),
+        token(bytes(60_000)),
+        token(b""),
+        frame(b"", command=True),
+        command(b"READY", b""),
+        command(b"MESSAGE", b"\0\0\0\1x"),
+    ],
+    ids=["garbage", "DER without end", "zeros", "nothing", "empty", "READY", "MESSAGE"],
+)
+def test_strangers(ours: Side, endpoint: Endpoint, raw: RawPeers, said: bytes) -> None:
+    """Are shown out at once, and told nothing; those who have a ticket come in as before."""
+    server = ours.socket("REP", **SERVER)
+    address = bound_endpoint(server, endpoint("tcp"))
+    monitor = ours.monitor(server)
+    peer = raw.connect(address)
+    peer.greet(1, b"GSSAPI")
+    peer.send(said)
+    peer.expect_close()
+    assert monitor.wait(*FAILURES)[0] in (PROTOCOL, NO_DETAIL)
+    client = ours.socket("REQ", **CLIENT)
+    client.connect(address)
+    works(server, client)
+
+
+def test_a_token_without_end(ours: Side, endpoint: Endpoint, raw: RawPeers) -> None:
+    """Nobody who is not known yet may have us keep more than 64 KiB."""
+    server = ours.socket("REP", **SERVER)
+    peer = raw.connect(bound_endpoint(server, endpoint("tcp")))
+    peer.greet(1, b"GSSAPI")
+    peer.send(token(bytes(1 << 20))[:80_000])
+    peer.expect_close()
