@@ -150,6 +150,10 @@ def has(capability: str) -> bool:
         from importlib.util import find_spec
 
         return find_spec("nacl") is not None
+    if capability == "gssapi":
+        from libzmq_py.options import has_gssapi
+
+        return has_gssapi()
     return False
 
 

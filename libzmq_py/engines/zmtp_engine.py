@@ -45,7 +45,7 @@ from libzmq_py.engines.stream_engine_base import (
     StreamEngineBase,
 )
 from libzmq_py.logger import Logger
-from libzmq_py.mechanisms import MECHANISMS, create_mechanism, greeting_name
+from libzmq_py.mechanisms import create_mechanism, greeting_name
 from libzmq_py.mechanisms.mechanism import Mechanism, MechanismError, MechanismHost, Status
 from libzmq_py.metadata import Metadata
 from libzmq_py.msg import CANCEL, COMMAND, SUBSCRIBE, Message, Msg
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 _LOG: Final = Logger("libzmq_py.engine")
 
 COOKIE_TIMER: Final = 0x41
+ENCODING_TIMER: Final = 0x42
 
 _SIGNATURE_SIZE: Final = 10
 _V2_GREETING_SIZE: Final = 12
@@ -98,6 +99,9 @@ class Stage(enum.Enum):
 
 class ZmtpEngine(StreamEngineBase):
     """Runs in its session's I/O thread."""
+
+    # Why nothing more can be encoded.
+    _encoding_error: MechanismError | None = None
 
     def __init__(self, sock: Any, options: Options, endpoint_uri_pair: EndpointUriPair) -> None:
         super().__init__(sock, options, endpoint_uri_pair)
@@ -261,7 +265,7 @@ class ZmtpEngine(StreamEngineBase):
         self._encoder = SharedEncoder(encoder, self._segments) if self._options.type in _PUBLISHERS else encoder
         self._decoder = V2Decoder(self._options.maxmsgsize)
         own_name = greeting_name(self._options.mechanism)
-        if mechanism != own_name.ljust(20, b"\0") or self._options.mechanism not in MECHANISMS:
+        if mechanism != own_name.ljust(20, b"\0"):
             offered = mechanism.rstrip(b"\0")
             reason = f"mechanism mismatch: we want {own_name!r}, the peer offers {offered!r}"
             self._protocol_error(MechanismError(reason, Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH))
@@ -331,6 +335,11 @@ class ZmtpEngine(StreamEngineBase):
         self._failure_event = (Event.HANDSHAKE_FAILED_AUTH, status)
         self._session.socket_events.event_handshake_failed_auth(self.endpoint_uri_pair, status)
 
+    def encoding_failed(self, error: MechanismError) -> None:
+        """For the mechanism: nothing more can be sealed. A timer, as this may be the socket's thread."""
+        self._encoding_error = error
+        self._start_timer(0, ENCODING_TIMER)
+
     def _process_handshake_command(self, frame: Msg) -> None:
         mechanism = self._mechanism
         assert mechanism is not None
@@ -366,6 +375,10 @@ class ZmtpEngine(StreamEngineBase):
         self._start_timer(_REFUSED_IVL, HANDSHAKE_TIMER)
 
     def _protocol_error(self, cause: object) -> None:
+        if isinstance(cause, MechanismError) and cause.try_again:
+            self._errno = cause.error
+            self.error(ErrorReason.CONNECTION_ERROR, cause)
+            return
         if isinstance(cause, MechanismError) and self._session is not None:
             events, pair = self._session.socket_events, self.endpoint_uri_pair
             if cause.protocol_error:
@@ -518,6 +531,9 @@ class ZmtpEngine(StreamEngineBase):
         if id_ == COOKIE_TIMER:
             if self._mechanism is not None:
                 self._mechanism.forget_cookie()
+            return
+        if id_ == ENCODING_TIMER:
+            self.error(ErrorReason.CONNECTION_ERROR, str(self._encoding_error))
             return
         if self._stage is Stage.REFUSED:
             self._protocol_error("the peer was refused, and did not go")

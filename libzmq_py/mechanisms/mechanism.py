@@ -33,12 +33,18 @@ class Status(enum.Enum):
 class MechanismError(Exception):
     """The handshake has failed: close the connection, do not try again. Its text never holds a key or a password."""
 
-    def __init__(self, reason: str, protocol_error: int = 0, auth_status: int = 0, error: int = 0) -> None:
-        """`protocol_error`, `auth_status`, `error`: which monitor event, by its value (PROTOCOL, AUTH, NO_DETAIL)."""
+    def __init__(
+        self, reason: str, protocol_error: int = 0, auth_status: int = 0, error: int = 0, try_again: bool = False
+    ) -> None:
+        """`protocol_error`, `auth_status`, `error`: which monitor event, by its value (PROTOCOL, AUTH, NO_DETAIL).
+
+        `try_again`: with `error`; the fault is ours and may pass, so the connecting side connects anew.
+        """
         super().__init__(reason)
         self.protocol_error = protocol_error
         self.auth_status = auth_status
         self.error = error
+        self.try_again = try_again
 
 
 class MechanismHost(Protocol):
@@ -63,6 +69,12 @@ class MechanismHost(Protocol):
 
     def zap_refused(self, status: int, text: str) -> None:
         """It has refused the peer (300, 400, 500)."""
+
+    def encoding_failed(self, error: MechanismError) -> None:
+        """What the mechanism's encoder was given cannot be sealed: end the connection, but not from within this call.
+
+        In whatever thread sends.
+        """
 
 
 # Types by their name in the handshake.
