@@ -372,7 +372,8 @@ class Ctx:
         names = self.inproc.pending_names()
         pair = find_socket_type(_PAIR) if names else None
         for name in names:
-            assert pair is not None
+            if pair is None:
+                raise AssertionError("PAIR is always there")
             with self._slot_sync:
                 if not self._sockets:
                     return  # somebody else was quicker, and the reaper may be gone

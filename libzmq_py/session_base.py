@@ -246,10 +246,12 @@ class SessionBase(Own, IOObject):
 
     def _start_connecting(self, wait: bool) -> None:
         """Launch a connecter, which may live in another I/O thread; with `wait` it pauses first."""
-        assert self._addr is not None
+        if self._addr is None:
+            raise AssertionError("a session that connects has an address")
         transport = transports.find_transport(self._addr.protocol)
         io_thread = self.choose_io_thread(self.options.affinity)
-        assert transport is not None and io_thread is not None  # connect() has found both
+        if transport is None or io_thread is None:
+            raise AssertionError("connect() has found both")
         self.launch_child(transport.create_connecter(io_thread, self, self.options, self._addr, wait))
 
     def process_attach(self, engine: Engine) -> None:
@@ -300,7 +302,8 @@ class SessionBase(Own, IOObject):
         if self.options.reconnect_ivl > 0:
             self._start_connecting(wait=True)
         else:
-            assert self._addr is not None
+            if self._addr is None:
+                raise AssertionError("a session that connects has an address")
             self.send_term_endpoint(self._socket, self._addr.uri)
         # Subscriptions are the new connection's first messages: the socket sends them again.
         if self._pipe is not None and self.options.type in _SUBSCRIBERS:
@@ -315,7 +318,8 @@ class SessionBase(Own, IOObject):
 
     def process_conn_failed(self) -> None:
         """The connecter has given up (RECONNECT_STOP): disconnect the endpoint."""
-        assert self._addr is not None
+        if self._addr is None:
+            raise AssertionError("a session that connects has an address")
         self.send_term_endpoint(self._socket, self._addr.uri)
 
     # -- the end ----------------------------------------------------------------------------------------------------

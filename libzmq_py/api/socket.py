@@ -383,7 +383,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         import random
 
         for _ in range(max_tries):
-            port = random.randrange(min_port, max_port)
+            port = random.randrange(min_port, max_port)  # noqa: S311 - no secret: whoever looks finds the port
             try:
                 self.bind(f"{addr}:{port}")
             except ZMQError as error:
@@ -981,7 +981,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         core = self._core
         if not isinstance(core, DeadSocket):
             warn_of_pickle(core)
-        return pickle.loads(data)
+        return pickle.loads(data)  # noqa: S301 - what the method is for; it warns, and its docstring does
 
     def recv_json(self, flags: int = 0, **kwargs: Any) -> _JSON:
         """Receive one frame of JSON in UTF-8 and return what it says; otherwise as ``recv``.

@@ -36,7 +36,7 @@ _SECRET_BANNER: Final = """\
 #   ZeroMQ CURVE **Secret** Certificate
 #   DO NOT GIVE THIS FILE TO ANYBODY, nor change its permissions.
 
-"""
+"""  # noqa: S105 - it heads a file of a key, and is none
 _KEY_SIZE: Final = 32
 _PUBLIC_MODE: Final = 0o644
 _SECRET_MODE: Final = 0o600

@@ -112,7 +112,7 @@ class V2Decoder(FrameDecoder):
             if stop > end:
                 if stop - end > LARGE:
                     self._begin_large(data[start:], stop - end, flags)
-                    return out
+                    pos = end
                 break
             pos = stop
             if not flags & 5:
@@ -129,6 +129,8 @@ class V2Decoder(FrameDecoder):
                 parts.append(data[start:stop])
         if pos < end:
             collector.tail = data[pos:]
+        if parts or self.gathering.count:
+            self._check_parts(out)
         return out
 
     def _decode_run(self, data: bytes, out: list[Message]) -> int:

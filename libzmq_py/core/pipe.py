@@ -452,7 +452,8 @@ class Pipe(ZmqObject):
             return
         self._attach_in(type(self._in_pipe)() if self._in_pipe is not None else YPipe())
         self._in_active = True
-        assert self._in_pipe is not None
+        if self._in_pipe is None:
+            raise AssertionError("just attached")
         self.send_hiccup(self._peer, self._in_pipe)
 
     def process_hiccup(self, pipe: YPipe[Message]) -> None:

@@ -241,7 +241,8 @@ class StreamEngineBase(IOObject):
     def _process_batch(self, data: bytes) -> None:
         """Decode and push, once the handshake is over. Hot path."""
         decoder = self._decoder
-        assert decoder is not None
+        if decoder is None:
+            raise AssertionError("made before the first batch")
         self._process_msgs(decoder, decoder.decode(data))
 
     def _process_msgs(self, decoder: Decoder, msgs: list[Message]) -> None:
@@ -411,7 +412,8 @@ class StreamEngineBase(IOObject):
 
     def read_direct(self) -> None:
         """`in_event` in the socket's thread. Hot path of a lone message."""
-        assert self._turn is not None
+        if self._turn is None:
+            raise AssertionError("only an engine that is plugged in lends its input")
         with self._turn:
             handle = self._handle
             if self._lent_to is None or handle is None:
@@ -443,7 +445,8 @@ class StreamEngineBase(IOObject):
     def _encode(self, msgs: list[Message]) -> None:
         """Make the bytes of a batch: joined when frames are small, for the kernel to gather when they are large."""
         encoder = self._encoder
-        assert encoder is not None
+        if encoder is None:
+            raise AssertionError("made before the first message")
         out = encoder.encode(msgs)
         if len(out) > 1:
             size = sum(map(len, out))

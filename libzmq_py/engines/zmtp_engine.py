@@ -126,7 +126,8 @@ class ZmtpEngine(StreamEngineBase):
 
         The peer may have spoken already: then what follows the signature goes out with it.
         """
-        assert self._handle is not None
+        if self._handle is None:
+            raise AssertionError("plug() has registered the descriptor")
         if self._options.handshake_ivl > 0:
             self._start_timer(self._options.handshake_ivl, HANDSHAKE_TIMER)
         self._out.append(b"\xff" + _SIZE.pack(len(self._options.routing_id) + 1) + b"\x7f")
@@ -152,7 +153,8 @@ class ZmtpEngine(StreamEngineBase):
     def _process_frames(self, data: bytes) -> None:
         """Frame by frame until the connection is ready, then the rest as a batch."""
         decoder = self._decoder
-        assert decoder is not None
+        if decoder is None:
+            raise AssertionError("made with the choice of version")
         decoder.feed(data)
         while self._stage is not Stage.READY:
             try:
@@ -282,7 +284,8 @@ class ZmtpEngine(StreamEngineBase):
 
     def _send_handshake_commands(self) -> None:
         mechanism, encoder = self._mechanism, self._encoder
-        assert mechanism is not None and encoder is not None
+        if mechanism is None or encoder is None:
+            raise AssertionError("made with the choice of version")
         out, failure = self._out, None
         try:
             command = mechanism.next_handshake_command()
@@ -342,7 +345,8 @@ class ZmtpEngine(StreamEngineBase):
 
     def _process_handshake_command(self, frame: Msg) -> None:
         mechanism = self._mechanism
-        assert mechanism is not None
+        if mechanism is None:
+            raise AssertionError("a handshake has a mechanism")
         try:
             mechanism.process_handshake_command(bytes(frame.data))
         except MechanismError as error:

@@ -57,7 +57,8 @@ class ZapClient(Mechanism):
     def send_zap_request(self, credentials: Sequence[bytes]) -> None:
         """Ask, once `zap_connect` has succeeded."""
         host, options = self._host, self.options
-        assert host is not None
+        if host is None:
+            raise AssertionError("zap_connect() has found a host")
         host.write_zap_msg(
             (
                 b"",
@@ -77,7 +78,8 @@ class ZapClient(Mechanism):
         Raises:
             MechanismError: it is none, or the handler has gone.
         """
-        assert self._host is not None
+        if self._host is None:
+            raise AssertionError("zap_connect() has found a host")
         try:
             frames = self._host.read_zap_msg()
         except ConnectionError as error:
@@ -93,7 +95,8 @@ class ZapClient(Mechanism):
         Raises:
             MechanismError: it has spoken.
         """
-        assert self._host is not None
+        if self._host is None:
+            raise AssertionError("zap_connect() has found a host")
         try:
             frames = self._host.read_zap_msg()
         except ConnectionError:
@@ -126,7 +129,8 @@ class ZapClient(Mechanism):
     def handle_zap_status_code(self, text: str) -> None:
         """Report a refusal."""
         if self.status_code != _SUCCESS:
-            assert self._host is not None
+            if self._host is None:
+                raise AssertionError("zap_connect() has found a host")
             self._host.zap_refused(int(self.status_code), text)
 
 

@@ -202,6 +202,7 @@ class FrameDecoder(Protocol):
 
     collector: Any
     error: Any
+    gathering: Any
 
     def feed(self, data: bytes) -> None:
         """Take bytes."""
@@ -216,7 +217,17 @@ class FrameDecoder(Protocol):
 class CurveDecoder:
     """Sans-I/O; see `codecs.decoder.Decoder`. What is no MESSAGE command in its turn ends up in `error`."""
 
-    __slots__ = ("_frames", "_key", "_last_nonce", "_parts", "_prefix", "collector", "error", "has_commands")
+    __slots__ = (
+        "_frames",
+        "_gathering",
+        "_key",
+        "_last_nonce",
+        "_parts",
+        "_prefix",
+        "collector",
+        "error",
+        "has_commands",
+    )
 
     def __init__(self, frames: FrameDecoder, key: Secret, prefix: bytes, last_nonce: int) -> None:
         """`frames`: takes the stream apart; `prefix`: of the peer's nonces; `last_nonce`: the last it has used."""
@@ -227,6 +238,7 @@ class CurveDecoder:
         self._last_nonce = last_nonce
         # Frames of the multipart message being gathered.
         self._parts: list[Frame] = []
+        self._gathering: Any = frames.gathering.fresh()
         self.has_commands = False
         self.error: Exception | None = None
 
@@ -307,6 +319,10 @@ class CurveDecoder:
         if items:
             commands = items if set(map(type, items)) == {bytes} else _commands_of(items)
             self._open_commands(commands, out)  # type: ignore[arg-type]
+            if self._parts or self._gathering.count:
+                too_much = self._gathering.check(self._parts, out)
+                if self.error is None:
+                    self.error = too_much
         if self.error is None:
             self.error = self._frames.error
         return out
@@ -497,7 +513,8 @@ class CurveMechanismBase:
 
     def secure(self, encoder: Any, decoder: Any, downgrade_sub: bool) -> tuple[CurveEncoder, CurveDecoder]:
         """What encodes and decodes from now on; see `Mechanism.secure`."""
-        assert self.precom is not None
+        if self.precom is None:
+            raise AssertionError("the handshake has made the key")
         return (
             CurveEncoder(self.precom, self.encode_prefix, self.nonces, downgrade_sub),
             CurveDecoder(decoder, self.precom, self.decode_prefix, self.peer_nonce),

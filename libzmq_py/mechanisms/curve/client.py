@@ -133,7 +133,8 @@ class CurveClient(CurveMechanismBase, Mechanism):
         self._state = State.SEND_INITIATE
 
     def _produce_initiate(self) -> bytes:
-        assert self.precom is not None
+        if self.precom is None:
+            raise AssertionError("WELCOME has made the key")
         options = self.options
         vouch_nonce = random_bytes(16)
         vouch_key = self._key(self._cn_server, options.curve_secret_key)
@@ -150,7 +151,8 @@ class CurveClient(CurveMechanismBase, Mechanism):
         if len(command) < _READY_MIN_SIZE:
             code = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_READY
             raise MechanismError(f"READY of {len(command)} bytes", code)
-        assert self.precom is not None
+        if self.precom is None:
+            raise AssertionError("WELCOME has made the key")
         try:
             plaintext = open_box(command[14:], b"CurveZMQREADY---" + command[6:14], self.precom)
         except BoxError as error:

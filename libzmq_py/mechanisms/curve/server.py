@@ -193,7 +193,8 @@ class CurveServer(CurveMechanismBase, ZapClientCommonHandshake):
             raise no_handler("no ZAP handler to ask about the key (ZAP_ENFORCE_DOMAIN)")
 
     def _produce_ready(self) -> bytes:
-        assert self.precom is not None
+        if self.precom is None:
+            raise AssertionError("INITIATE has made the key")
         nonce = self.next_nonce()
         box = seal_box(self.basic_properties(), b"CurveZMQREADY---" + nonce, self.precom)
         return b"".join((b"\x05READY", nonce, box))

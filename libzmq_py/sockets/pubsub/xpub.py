@@ -103,9 +103,7 @@ class XPub(SocketBase):
                 self._last_pipe = None
         else:
             self._subscriptions.rm_pipe(pipe, self._send_unsubscription, not self._verbose_unsubs)
-        self._pending = deque(
-            (message, None if entry_pipe is pipe else entry_pipe) for message, entry_pipe in self._pending
-        )
+        # Its notifications stay: to look for them among many would cost more than to look at each that is read.
         self._dist.pipe_terminated(pipe)
 
     def _send_unsubscription(self, topic: bytes) -> None:
@@ -180,7 +178,8 @@ class XPub(SocketBase):
         """The next notification, or message from a peer."""
         if not self._pending:
             return None
-        message, self._last_in = self._pending.popleft()
+        message, pipe = self._pending.popleft()
+        self._last_in = pipe if pipe is not None and self._dist.has_pipe(pipe) else None
         if self._manual:
             self._last_pipe = self._last_in
         return message
