@@ -15,7 +15,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # Streams above this length are not taken byte by byte.
-_BYTEWISE_MAX = 2000
+_BYTEWISE_MAX = 300
 
 
 class Source:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from fuzz.source import Source, cut, require, ways
-from fuzz.targets.v2_decoder import LIMITS, LONGEST, SIZES, decode, decode_direct, one_by_one, together
+from fuzz.targets.v2_decoder import LIMITS, LONGEST, MOST, SIZES, decode, decode_direct, one_by_one, together
 from libzmq_py.codecs.v1_decoder import V1Decoder
 
-MAX_LEN = 300
+MAX_LEN = 120
 TOKENS = (b"\xff\0\0\0\0\0\0\0\1", b"\xff\0\0\0\0\0\0\x20\1", b"\xff\x7f\xff\xff\xff\xff\xff\xff\xff", b"\xff" * 9)
 SEEDS = {
     "raw": b"\0\0" + b"\6\0hello\2\1a\2\0b\xff\0\0\0\0\0\0\0\4\0big",
@@ -46,14 +46,16 @@ def _bare(frames: list[Any]) -> list[Any]:
 
 
 def _program(source: Source) -> bytes:
-    stream = b""
-    while source and len(stream) < LONGEST:
+    stream, frames = b"", 0
+    while source and len(stream) < LONGEST and frames < MOST:
         flags, size, odd, count = source.byte(), source.pick(SIZES), source.byte(), source.byte()
         if odd & 15 == 1:
             stream += source.take(odd >> 4)
             continue
         head = bytes((size + 1,)) if size < 254 and not odd & 16 else b"\xff" + (size + 1).to_bytes(8, "big")
-        stream += (head + bytes((flags,)) + bytes((odd,)) * size) * (1 + min(count, 2000 // (size + 1)))
+        times = 1 + min(count % 20, 600 // (size + 1))
+        stream += (head + bytes((flags,)) + bytes((odd,)) * size) * times
+        frames += times
     return stream
 
 

@@ -15,7 +15,7 @@ from libzmq_py.codecs.decoder import DecodeError
 from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.msg import COMMAND, MORE, Msg
 
-MAX_LEN = 300
+MAX_LEN = 120
 TOKENS = (b"\0\0\0\0\0\0\0\1", b"\0\0\0\0\0\0\x20\0", b"\x7f\xff\xff\xff\xff\xff\xff\xff", b"\xff" * 8, b"\5READY")
 SEEDS = {
     "raw": b"\0\0" + b"\0\5hello\1\1a\0\1b\4\6\5READY\2\0\0\0\0\0\0\0\3big",
@@ -33,7 +33,7 @@ LIMITS = (-1, 0, 10, 255, 256, 1000, 70_000)
 # Sizes where something changes in the decoder.
 SIZES = (0, 1, 2, 3, 5, 8, 33, 127, 128, 200, 253, 254, 255, 256, 257, 300, 1000, 4096, 8182, 8191, 8192, 8193, 20_000)
 SIZES += (70_000, 131_072, 140_000)
-LONGEST = 150_000
+LONGEST, MOST = 20_000, 140
 # A body of this size may or may not find memory.
 _UNCERTAIN = 1 << 31
 
@@ -57,14 +57,15 @@ def check(data: bytes) -> None:
 
 def program(source: Source) -> bytes:
     """A stream of well-formed frames and runs of them, with something odd between."""
-    stream = b""
-    while source and len(stream) < LONGEST:
+    stream, frames = b"", 0
+    while source and len(stream) < LONGEST and frames < MOST:
         flags, size, odd, count = source.byte(), source.pick(SIZES), source.byte(), source.byte()
         if odd & 15 == 1:
             stream += source.take(odd >> 4)
             continue
-        one = frame(flags, (bytes((odd,)) * size))
-        stream += one * (1 + min(count, 4000 // (size + 1)))
+        times = 1 + min(count % 140, 1500 // (size + 1))
+        stream += frame(flags, bytes((odd,)) * size) * times
+        frames += times
     return stream
 
 

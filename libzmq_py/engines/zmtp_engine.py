@@ -392,14 +392,13 @@ class ZmtpEngine(StreamEngineBase):
 
     def _failure(self, cause: object) -> HandshakeFailure:
         mechanism, (event, value) = self._mechanism, self._failure_event or (0, 0)
-        offered = self._greeting[_MECHANISM] if len(self._greeting) >= _V3_GREETING_SIZE else b""
         return HandshakeFailure(
             time=time.time(),
             endpoint=self.endpoint_uri_pair.identifier,
             peer_address=self.peer_address,
             mechanism=greeting_name(self._options.mechanism).decode(),
             role=mechanism.role if mechanism is not None else "",
-            offered=offered.rstrip(b"\0").decode("ascii", "backslashreplace"),
+            offered=_offered(self._greeting).decode("ascii", "backslashreplace"),
             step=mechanism.step if mechanism is not None else self._stage.value,
             event=event,
             value=value,
@@ -530,6 +529,13 @@ class ZmtpEngine(StreamEngineBase):
             self._start_timer(self._heartbeat_timeout, HEARTBEAT_TIMEOUT_TIMER)
         self._control.append(Msg(_PING + _TTL.pack(self._options.heartbeat_ttl), COMMAND))
         self._send_control()
+
+
+def _offered(greeting: bytes) -> bytes:
+    """The mechanism in a peer's greeting; empty as long as there is none, and of peers that speak 1.0 or 2.0."""
+    if len(greeting) < _V3_GREETING_SIZE or greeting[0] != 0xFF or not greeting[9] & 1 or greeting[_REVISION_POS] <= 1:
+        return b""
+    return greeting[_MECHANISM].rstrip(b"\0")
 
 
 if TYPE_CHECKING:
