@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from fuzz.source import require
+from fuzz.source import BYTEWISE_MAX, require
 from libzmq_py.endpoint import EndpointType, EndpointUriPair
 from libzmq_py.engines.zmtp_engine import Stage, ZmtpEngine
 from libzmq_py.io_threads.poller import Handle
@@ -238,12 +238,13 @@ def handshake_cuts(connection: Connection, stream: bytes) -> list[int]:
     """
     cuts = []
     engine = connection.engine
-    for position in range(len(stream)):
+    size = 1 if len(stream) <= BYTEWISE_MAX else 97
+    for position in range(0, len(stream), size):
         before = len(connection.sock.sent), engine._stage
         handshaking = engine._stage is not Stage.READY
-        connection.feed(stream[position : position + 1])
+        connection.feed(stream[position : position + size])
         if handshaking and before != (len(connection.sock.sent), engine._stage):
-            cuts.append(position + 1)
+            cuts.append(position + size)
     return cuts
 
 

@@ -15,7 +15,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # Streams above this length are not taken byte by byte.
-_BYTEWISE_MAX = 300
+BYTEWISE_MAX = 300
+# Characters of a value in the text of an error.
+_SHOWN = 1200
 
 
 class Source:
@@ -89,7 +91,7 @@ def ways(data: bytes) -> Iterator[list[bytes]]:
     if len(data) < 2:
         return
     yield cut(data)
-    if len(data) <= _BYTEWISE_MAX:
+    if len(data) <= BYTEWISE_MAX:
         yield bytewise(data)
 
 
@@ -103,7 +105,11 @@ def frame(flags: int, body: bytes) -> bytes:
 def require(condition: object, *what: object) -> None:
     """Fail unless the condition holds (`assert` would vanish under -O)."""
     if not condition:
-        raise Broken(*what)
+        raise Broken(", ".join(part if isinstance(part, str) else _short(repr(part)) for part in what))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} ... {text[-_SHOWN // 2 :]}"
 
 
 class Broken(Exception):

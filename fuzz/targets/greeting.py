@@ -55,10 +55,19 @@ def check(data: bytes) -> None:
     compare(options, source.rest(), zap_enabled=zap_enabled)
 
 
-def compare(options: Options, stream: bytes, **how: Any) -> Result:
-    """Give one stream to several engines, each in other pieces; what they all make of it."""
+def compare(options: Options, stream: bytes, *, ready_after: int = 0, **how: Any) -> Result:
+    """Give one stream to several engines, each in other pieces; what they all make of it.
+
+    Args:
+        options: of the socket.
+        stream: what the peer sends.
+        ready_after: so many bytes are a handshake that is known to be good.
+        how: see `Connection`.
+    """
     first = Connection(options, **how)
-    cuts = handshake_cuts(first, stream)
+    cuts = [ready_after] if ready_after else []
+    first.feed(stream[:ready_after])
+    cuts += [ready_after + place for place in handshake_cuts(first, stream[ready_after:])]
     expected = first.end()
     require(expected.ready <= 1, "ready twice")
     if how.get("zap_enabled"):
