@@ -207,7 +207,8 @@ class Connection:
         require(session.direct_output is None and not session.input_offered, "offers after the end")
         require(len(self.thread.segments) <= 8, "segments")
         engine = self.engine
-        require(not engine._out and not engine._control and not engine._held, "kept after the end")
+        kept = engine._out or engine._control or engine._held or engine._decoder is not None
+        require(not kept, "kept after the end")
         return Result(
             [shown(message) for message in session.received],
             session.routing_ids,
