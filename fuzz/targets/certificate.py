@@ -33,9 +33,9 @@ def check(data: bytes) -> None:
     """One input: the file."""
     expected: dict[bytes, bytes] = {}
     for line in data.split(b"\n"):
-        name, equals, value = line.partition(b"=")
+        name, equals, value = line.strip().partition(b"=")
         if equals and name.strip() in (b"public-key", b"secret-key") and name.strip() not in expected:
-            expected[name.strip()] = value.strip().strip(b" \t'\"")
+            expected[name.strip()] = value.strip(b" \t'\"")
     try:
         public, secret = _load(data)
     except ValueError as error:

@@ -51,8 +51,8 @@ def check(data: bytes) -> None:
         elif kind == 4:
             peer.answer(source)
         elif kind == 5:
+            peer.forgotten |= peer.mechanism.holds_cookie
             peer.mechanism.forget_cookie()
-            peer.forgotten = True
         else:
             peer.say(source.chunk(), True, True)
     peer.judge()
@@ -160,11 +160,13 @@ class _Client:
         for request in self._host.requests:
             require(request[7:] == (public(CLIENT),), "asked about another key", request)
         require(len(self._host.requests) <= 1, "asked twice")
-        if self.mechanism.status is Status.READY:
+        if self.going and self.mechanism.status is Status.READY:
             require(self.greeted and self.initiated, "ready without INITIATE")
-            if self._options.zap_domain or self._options.zap_enforce_domain:
-                must_ask = self._host.handler and bool(self._options.zap_domain)
-                require(self.allowed if must_ask else not self._options.zap_enforce_domain or not must_ask, "let in")
+            # Without a handler nobody is asked; a domain that is enforced but not set asks nobody either.
+            must_ask = self._host.handler and (self._options.zap_domain or not self._options.zap_enforce_domain)
+            require(not must_ask or self.allowed, "a peer that nobody has let in")
+            enforced = self._options.zap_domain and self._options.zap_enforce_domain
+            require(not enforced or self._host.handler, "a peer that nobody could be asked about")
             ready = self._said[-1]
             content = unseal(ready[14:], b"CurveZMQREADY---" + ready[6:14], shared(self._server, CONNECTION))
             require(content.startswith(b"\x0bSocket-Type"), "READY", content)

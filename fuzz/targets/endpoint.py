@@ -23,21 +23,21 @@ from libzmq_py.transports.ipc.address import SUN_PATH_SIZE, IpcAddress, resolve_
 MAX_LEN = 160
 TOKENS = (b"tcp://", b"ipc://", b"inproc://", b"udp://", b"ws://", b"://", b"@", b"\0", b"*", b"x" * 107)
 SEEDS = {
-    "tcp": b"\0tcp://127.0.0.1:5555",
-    "ipc": b"\0ipc:///tmp/socket",
-    "abstract": b"\0ipc://@name",
-    "abstract-empty": b"\0ipc://@",
-    "longest": b"\0ipc://" + b"x" * 107,
-    "too-long": b"\0ipc://" + b"x" * 108,
-    "nul": b"\0ipc://a\0b",
-    "wildcard": b"\0ipc://*",
-    "inproc": b"\0inproc://name",
-    "nothing": b"\0://",
-    "no-address": b"\0tcp://",
-    "no-scheme": b"\0127.0.0.1:5",
-    "unknown": b"\0carrier://pigeon",
-    "bytes": b"\0ipc:///tmp/\xff\xfe",
-    "stream-udp": b"\1udp://127.0.0.1:5",
+    "tcp": b"\0" + b"tcp://127.0.0.1:5555",
+    "ipc": b"\0" + b"ipc:///tmp/socket",
+    "abstract": b"\0" + b"ipc://@name",
+    "abstract-empty": b"\0" + b"ipc://@",
+    "longest": b"\0" + b"ipc://" + b"x" * 107,
+    "too-long": b"\0" + b"ipc://" + b"x" * 108,
+    "nul": b"\0" + b"ipc://a\0b",
+    "wildcard": b"\0" + b"ipc://*",
+    "inproc": b"\0" + b"inproc://name",
+    "nothing": b"\0" + b"://",
+    "no-address": b"\0" + b"tcp://",
+    "no-scheme": b"\0" + b"127.0.0.1:5",
+    "unknown": b"\0" + b"carrier://pigeon",
+    "bytes": b"\0" + b"ipc:///tmp/\xff\xfe",
+    "stream-udp": b"\1" + b"udp://127.0.0.1:5",
 }
 _ERRNOS = (errno.EINVAL, Errno.EPROTONOSUPPORT, Errno.ENOCOMPATPROTO)
 _TYPES = (SocketType.DEALER, SocketType.STREAM)
