@@ -110,7 +110,7 @@ def attempt(mechanism: Mechanism, call: Callable[[], object]) -> bool:
         require(error.auth_status in (0, 300, 400, 500), "no status", error.auth_status)
         told = bool(error.protocol_error) + bool(error.auth_status) + bool(error.error)
         require(told <= 1, "more than one event")
-        require(len(str(error)) < 500 and SECRET.decode() not in str(error), "text", str(error))
+        require(len(str(error)) < 1200 and SECRET.decode() not in str(error), "text", str(error))
         mechanism.destroy()
         return False
     finally:

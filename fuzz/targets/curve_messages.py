@@ -43,6 +43,7 @@ SEEDS = {
 _KEY = b"K" * 32
 _PREFIX = b"CurveZMQMESSAGEC"
 _LIMITS = (-1, 64, 300, 20_000)
+_LONGEST = 40_000
 _SIZES = (222, 223, 8000, 8191, 8192, 9000, 70_000)
 
 
@@ -76,11 +77,13 @@ def check(data: bytes) -> None:
 
 def _program(source: Source, limit: int) -> tuple[bytes, list[tuple[int, bytes]], bool]:
     """A stream, what was sealed before its first defect, and whether there is none."""
-    stream, sealed, nonce, whole, most = b"", [], 0, True, 40_000
+    sealed: list[tuple[int, bytes]] = []
+    stream, nonce, used, whole = b"", 0, 0, True
 
     def add(flags: int, payload: bytes, alter: bool = False, outer: int = 0) -> None:
-        nonlocal stream, nonce, whole
+        nonlocal stream, nonce, used, whole
         nonce += 1
+        used = max(used, nonce)
         box = seal(bytes((flags,)) + payload, _PREFIX + number(nonce), _KEY)
         body = b"\7MESSAGE" + number(nonce) + (flip(box, len(stream)) if alter else box)
         stream += frame(outer, body)
@@ -88,7 +91,7 @@ def _program(source: Source, limit: int) -> tuple[bytes, list[tuple[int, bytes]]
         if whole:
             sealed.append((4, payload) if flags & 2 else (flags & 1, payload))
 
-    while source and len(stream) < most:
+    while source and len(stream) < _LONGEST:
         kind = source.byte() % 11
         if kind <= 2:
             add(kind, source.chunk())
@@ -101,9 +104,8 @@ def _program(source: Source, limit: int) -> tuple[bytes, list[tuple[int, bytes]]
         elif kind == 5:
             nonce += source.byte()
         elif kind == 6:
-            back = min(nonce, 1 + source.byte() % 3)
-            nonce -= back
-            whole = whole and not back
+            nonce -= min(nonce, 1 + source.byte() % 3)
+            whole = whole and nonce >= used
             add(0, source.chunk(), outer=source.byte() & 4)
         elif kind == 10:
             add(source.byte() & 1, bytes(source.pick(_SIZES)), outer=2)
@@ -150,7 +152,7 @@ def _check_encoder(source: Source) -> None:
     encoder, _ = _Side().secure(None, V2Decoder(-1), source.flag())
     expected: list[Any] = []
     stream = b""
-    while source and len(stream) < 40_000:
+    while source and len(stream) < _LONGEST:
         batch: list[Any] = []
         for _ in range(1 + source.byte() % 20):
             kind = source.byte() % 6
