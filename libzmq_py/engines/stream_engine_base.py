@@ -153,6 +153,8 @@ class StreamEngineBase(IOObject):
         self._session = None
         self._pull_msgs = _nothing
         self._sock.close()
+        # It may hold most of a large message, and only the collector frees an engine.
+        self._decoder = None
         self._out = []
         self._control = []
         self._held = []

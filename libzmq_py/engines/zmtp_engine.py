@@ -75,6 +75,9 @@ _MAX_PING_CONTEXT: Final = 16
 _MAX_PONGS: Final = 256
 # A handshake command above this size is no handshake command; so much may a peer have us keep that nobody knows yet.
 _MAX_HANDSHAKE: Final = 1 << 16
+# Of a frame of any version, so that a command is refused for its size whether it comes in one piece or not.
+_MAX_HEADER: Final = 10
+_TOO_LARGE: Final = "a handshake that does not end"
 # How long, in milliseconds, a peer that was sent an ERROR has to read it and go.
 _REFUSED_IVL: Final = 1000
 # RFC 26: the key of a cookie lives for a minute at most.
@@ -163,8 +166,11 @@ class ZmtpEngine(StreamEngineBase):
                 self._protocol_error(error)
                 return
             if frame is None:
-                if len(decoder.collector.tail) > _MAX_HANDSHAKE:
-                    self._protocol_error("a handshake that does not end")
+                if len(decoder.collector.tail) > _MAX_HANDSHAKE + _MAX_HEADER:
+                    self._protocol_error(_TOO_LARGE)
+                return
+            if len(frame) > _MAX_HANDSHAKE:
+                self._protocol_error(_TOO_LARGE)
                 return
             if self._stage is Stage.ROUTING_ID:
                 self._process_routing_id(frame)
@@ -409,14 +415,13 @@ class ZmtpEngine(StreamEngineBase):
 
     def _failure(self, cause: object) -> HandshakeFailure:
         mechanism, (event, value) = self._mechanism, self._failure_event or (0, 0)
-        offered = self._greeting[_MECHANISM] if len(self._greeting) >= _V3_GREETING_SIZE else b""
         return HandshakeFailure(
             time=time.time(),
             endpoint=self.endpoint_uri_pair.identifier,
             peer_address=self.peer_address,
             mechanism=greeting_name(self._options.mechanism).decode(),
             role=mechanism.role if mechanism is not None else "",
-            offered=offered.rstrip(b"\0").decode("ascii", "backslashreplace"),
+            offered=_offered(self._greeting).decode("ascii", "backslashreplace"),
             step=mechanism.step if mechanism is not None else self._stage.value,
             event=event,
             value=value,
@@ -511,7 +516,9 @@ class ZmtpEngine(StreamEngineBase):
 
     def _process_ping(self, data: bytes) -> bool:
         if len(data) < _PING_MIN_SIZE:
-            self._protocol_error(f"PING of {len(data)} bytes")
+            # As an error of the framing: it ends the connection when the messages before it have been passed on.
+            assert self._decoder is not None
+            self._decoder.error = DecodeError(f"PING of {len(data)} bytes")
             return False
         ttl = _TTL.unpack_from(data, len(_PING))[0] * 100
         if ttl > 0 and HEARTBEAT_TTL_TIMER not in self._timers:
@@ -550,6 +557,13 @@ class ZmtpEngine(StreamEngineBase):
             self._start_timer(self._heartbeat_timeout, HEARTBEAT_TIMEOUT_TIMER)
         self._control.append(Msg(_PING + _TTL.pack(self._options.heartbeat_ttl), COMMAND))
         self._send_control()
+
+
+def _offered(greeting: bytes) -> bytes:
+    """The mechanism in a peer's greeting; empty as long as there is none, and of peers that speak 1.0 or 2.0."""
+    if len(greeting) < _V3_GREETING_SIZE or greeting[0] != 0xFF or not greeting[9] & 1 or greeting[_REVISION_POS] <= 1:
+        return b""
+    return greeting[_MECHANISM].rstrip(b"\0")
 
 
 if TYPE_CHECKING:

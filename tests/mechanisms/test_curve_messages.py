@@ -173,6 +173,14 @@ def test_outer_flags_mean_nothing(flags: int) -> None:
     assert made.decode(data) == [b"first", b"second"]
 
 
+@pytest.mark.parametrize(("size", "taken"), [(31, 40), (32, 0), (200, 0)])
+def test_the_limit_holds_in_runs(size: int, taken: int) -> None:
+    """MAXMSGSIZE is of the frame on the wire, however many equal ones come at once (fuzzing)."""
+    made = decoder(maxmsgsize=64)
+    assert made.decode(wire([b"x" * size] * 40)) == [b"x" * size] * taken
+    assert (made.error is None) is bool(taken)
+
+
 def test_a_stream_in_any_pieces() -> None:
     """Byte by byte and in odd pieces, across runs and large frames."""
     batch = [b"r" * 50] * 100 + [b"x" * 20_000, b"", (b"p", b"q" * 10_000)] + [b"r" * 50] * 30

@@ -203,6 +203,7 @@ class FrameDecoder(Protocol):
     collector: Any
     error: Any
     gathering: Any
+    _limit: int
 
     def feed(self, data: bytes) -> None:
         """Take bytes."""
@@ -254,7 +255,8 @@ class CurveDecoder:
         """All whole messages in what was fed and `data`."""
         collector = self.collector
         out: list[Message] = []
-        if not collector.missing and len(data) > _RUN_BYTES and self.error is None:
+        # A limit that short frames may exceed is checked frame by frame.
+        if not collector.missing and len(data) > _RUN_BYTES and self.error is None and self._frames._limit > 0xFF:
             if collector.tail:
                 data = collector.tail + data
                 collector.tail = b""
