@@ -517,7 +517,8 @@ class ZmtpEngine(StreamEngineBase):
     def _process_ping(self, data: bytes) -> bool:
         if len(data) < _PING_MIN_SIZE:
             # As an error of the framing: it ends the connection when the messages before it have been passed on.
-            assert self._decoder is not None
+            if self._decoder is None:
+                raise AssertionError("PING came through it")
             self._decoder.error = DecodeError(f"PING of {len(data)} bytes")
             return False
         ttl = _TTL.unpack_from(data, len(_PING))[0] * 100
