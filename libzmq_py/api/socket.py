@@ -636,10 +636,10 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         if type(data) is bytes and copy and routing_id is None and group is None:
             run = self._core.out_run
             if run is not None and not flags and not run.commands:
-                for _ in run.room:
-                    run.put(data)
-                    if run.asleep:
-                        run.flush()
+                for put, asleep, flush in run.room:
+                    put(data)
+                    if asleep:
+                        flush()
                     return None
             return self._core_send(data, flags)  # type: ignore[func-returns-value]
         item, tracker = self._outgoing(data, copy, track, routing_id, group)
@@ -846,11 +846,11 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         zmq_msg_recv.
         """
         run = self._core.in_run
-        if run is not None:
+        if run is not None and (copy or run.pipe is not None):
             try:
                 data = run.take()
                 if type(data) is bytes:
-                    return data if copy else Frame._received(data, False, run.pipe.metadata, track)
+                    return data if copy else Frame._received(data, False, run.metadata, track)
                 run.put_back(data)
             except StopIteration:
                 pass

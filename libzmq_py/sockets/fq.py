@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from libzmq_py.core.array import Array
+from libzmq_py.core.run import MAX_PIPES
 from libzmq_py.msg import Message, Msg
 
 if TYPE_CHECKING:
@@ -82,6 +83,18 @@ class FQ:
     def only_pipe(self) -> Pipe | None:
         """The pipe that the next messages come from; None if several take turns."""
         return self._items[0] if self._active == 1 else None
+
+    def turn(self) -> list[Pipe]:
+        """The pipes in the order of their turns, the next one first; none if they are too many for a run."""
+        if self._active > MAX_PIPES:
+            return []
+        return self._items[self._current : self._active] + self._items[: self._current]
+
+    def ran(self, count: int) -> None:
+        """So many messages were taken in that order."""
+        if count:
+            self.last_in = self._items[(self._current + count - 1) % self._active]
+            self._current = (self._current + count) % self._active
 
     def has_queued(self) -> bool:
         """True if `recv` would find something; nobody goes to sleep over it."""

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from libzmq_py.core.array import Array
+from libzmq_py.core.run import MAX_PIPES
 
 if TYPE_CHECKING:
     from libzmq_py.core.pipe import Pipe
@@ -118,6 +119,18 @@ class LB:
     def only_pipe(self) -> Collection[Pipe]:
         """The one pipe that all messages go to; none if several take turns, or in the middle of a message."""
         return self._items[:1] if self._active == 1 and not self._more else ()
+
+    def turn(self) -> list[Pipe]:
+        """The pipes in the order of their turns; none if they are too many for a run, or in the middle of a message."""
+        if self._more or self._dropping or self._active > MAX_PIPES:
+            return []
+        return self._items[self._current : self._active] + self._items[: self._current]
+
+    def ran(self, count: int) -> None:
+        """So many messages were put in that order."""
+        if count:
+            self.last_out = self._items[(self._current + count - 1) % self._active]
+            self._current = (self._current + count) % self._active
 
     @property
     def in_message(self) -> bool:

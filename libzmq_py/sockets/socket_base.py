@@ -30,7 +30,7 @@ from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.object import ACTIVATE_READ
 from libzmq_py.core.own import Own
 from libzmq_py.core.pipe import Pipe, pipepair
-from libzmq_py.core.run import InRun, OutRun, grant_in, grant_out
+from libzmq_py.core.run import InRun, OutRun, grant_in
 from libzmq_py.endpoint import (
     EndpointUriPair,
     make_unconnected_bind_endpoint_pair,
@@ -66,6 +66,8 @@ _SOON_ENOUGH: Final = 4
 _MAX_INPUTS: Final = 15
 # So many plain calls in a row, and the next ones are granted as a run.
 _ROW: Final = 4
+# Where a run is not to be had, so many plain calls go by before the next attempt to send in one.
+_PAUSE: Final = 16
 # Nobody used the run (a proxy, say, which does not go through the face): so many more calls first.
 _NOT_SO_SOON: Final = -1000
 # Stands in for the mailbox's deque once the context ends or the socket is closed: always true, so every call takes the
@@ -111,10 +113,13 @@ class SocketBase(Own):
         # Frames of the current message that recv has not given yet.
         self._rcv_parts: deque[Frame] = deque()
         self._fq: FQ | None = None
-        # Where receiving is this and nothing else, and a way to ask which pipes every next message goes to: there the
-        # socket may be passed by, in runs. See `core/run.py`.
+        # Where receiving is this and nothing else, but for a filter that says whether all of some messages pass; a way
+        # to ask which pipes every next message goes to; and who is told of what went in runs (`_grant_out`). There the
+        # socket may be passed by. See `core/run.py`.
         self._straight_fq: FQ | None = None
+        self._in_filter: Callable[[list[Message]], bool] | None = None
         self._straight_out: Callable[[], Collection[Pipe]] | None = None
+        self._settle_out: Callable[[int], None] | None = None
         self.in_run: InRun | None = None
         self.out_run: OutRun | None = None
         # Calls in a row that a run could have spared.
@@ -334,23 +339,37 @@ class SocketBase(Own):
     def _settle_runs(self) -> None:
         """End what runs there are, before anything else is done with the pipes."""
         if self.in_run is not None:
-            if not self.in_run.settle():
+            count = self.in_run.settle()
+            if self._fq is not None:
+                self._fq.ran(count)
+            if not count:
                 self._in_row = _NOT_SO_SOON
             self.in_run = None
         if self.out_run is not None:
-            if not self.out_run.settle():
+            count = self.out_run.settle()
+            if self._settle_out is not None:
+                self._settle_out(count)
+            if not count:
                 self._out_row = _NOT_SO_SOON
             self.out_run = None
 
     def _received_straight(self, fq: FQ) -> None:
         self._in_row += 1
-        if self._in_row >= _ROW and fq.only_pipe is not None:
-            self.in_run = grant_in(fq.only_pipe)
+        if self._in_row >= _ROW:
+            self.in_run = grant_in(fq.turn(), self._in_filter)
+            if self.in_run is None:
+                self._in_row = 0
 
-    def _sent_straight(self, pipes: Callable[[], Collection[Pipe]]) -> None:
+    def _sent_straight(self) -> None:
         self._out_row += 1
         if self._out_row >= _ROW:
-            self.out_run = grant_out(pipes(), self._commands)
+            self.out_run = self._grant_out()
+            if self.out_run is None:
+                self._out_row = -_PAUSE
+
+    def _grant_out(self) -> OutRun | None:
+        """Room for the next messages, where it is known which pipes they go to."""
+        return None
 
     # -- send and recv ----------------------------------------------------------------------------------------------
 
@@ -378,7 +397,7 @@ class SocketBase(Own):
                         return
                 elif self.xsend(msg):
                     if self._straight_out is not None:
-                        self._sent_straight(self._straight_out)
+                        self._sent_straight()
                     return
             except LostPipe:
                 self._message_lost(flags)
@@ -521,7 +540,8 @@ class SocketBase(Own):
             first = self.recv_multipart(flags)
             msgs: list[Message] = [message_of(tuple(first))]
             while len(msgs) < limit:
-                pipe = self._straight_fq.only_pipe if self._straight_fq is not None else None
+                straight = self._straight_fq if self._in_filter is None else None
+                pipe = straight.only_pipe if straight is not None else None
                 batch = [] if pipe is None else pipe.take_batch(limit - len(msgs))
                 if not batch:
                     msg = self._recv_another()
@@ -583,6 +603,8 @@ class SocketBase(Own):
         return int(metadata.get("__fd", -1)) if metadata is not None else -1
 
     def _last_in_pipe(self) -> Pipe | None:
+        if self.in_run is not None:
+            self._settle_runs()
         return None if self._fq is None else self._fq.last_in
 
     def has_in(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from libzmq_py.constants import SocketOption, SocketType
 from libzmq_py.core.pipe import Pipe
+from libzmq_py.core.run import OutRun, grant_out_to_all
 from libzmq_py.msg import Frame, Message, Msg, frame_bytes, frames_of, message_of
 from libzmq_py.options import refused_option
 from libzmq_py.sockets.pubsub.dist import Dist
@@ -133,6 +134,9 @@ class XPub(SocketBase):
         if self._more_send or self._manual or self.options.invert_matching:
             return ()
         return self._subscriptions.always_matching()
+
+    def _grant_out(self) -> OutRun | None:
+        return grant_out_to_all(self._all_subscribers(), self._commands)
 
     def _send_part(self, frame: Frame, more: bool) -> bool:
         if not self._more_send:
