@@ -4,8 +4,8 @@
 No libzmq twin: test support.
 
 Times wander by a third on a shared machine, so a loss of 5 % per step goes unseen until there are ten of them.
-Instructions do not wander (by less than 0.5 % from run to run), if they are not the whole truth either: a system call
-and a cache miss cost more than their instructions say.
+Instructions do not wander: by less than 0.5 % from run to run, by up to 2 % where other code has moved things in memory.
+They are not the whole truth either: a system call and a cache miss cost more than their instructions say.
 
 The cases are those of `micro.py`, each in one thread. One process runs all of them, each N and then 2 N times; what is
 counted is (I(2N) - I(N)) / N, so that what a case does once is not in it. The marks are calls of getppid(), at which
@@ -109,11 +109,13 @@ def per_message(names: Sequence[str], totals: Sequence[int]) -> dict[str, float]
 
 def workload(tree: str, only: str, names: Path) -> None:
     """What runs under valgrind: every case whose name contains `only`, with the marks; then their names."""
-    sys.path.insert(0, tree)
-    import libzmq_py.core  # the tree's, before `micro` puts this checkout first
+    from bench import micro  # this checkout's, which puts itself first in the path and imports libzmq_py later
 
-    assert Path(libzmq_py.__file__ or "").is_relative_to(tree)
-    from bench import micro
+    sys.path.insert(0, tree)
+    import libzmq_py
+
+    if not Path(libzmq_py.__file__ or "").is_relative_to(tree):
+        raise CannotCount(f"{libzmq_py.__file__} is not the one in {tree}")
 
     mark = os.getppid
     measured = []

@@ -96,7 +96,9 @@ def chart(rows: Sequence[Json], peer: str, base: str, guest: str | None = None) 
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.4g}"
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def _ratio(row: Json, peer: str) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,21 @@ def test_the_workload_marks_every_case(tmp_path: Path, monkeypatch: pytest.Monke
     measured = json.loads(names.read_text(encoding="utf-8"))
     assert measured == ["lb send, fq recv, 1 pipe", "lb send, fq recv, 10 pipes"]
     assert len(marks) == instructions.MARKS * len(measured)
+
+
+def test_an_earlier_tree_runs_the_present_cases(tmp_path: Path) -> None:
+    """The cases are this checkout's, whatever the tree has in its bench; libzmq_py is the tree's."""
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "micro.py").write_text("raise SystemExit('the cases of the tree')", encoding="utf-8")
+    (tmp_path / "libzmq_py").symlink_to(instructions.ROOT / "libzmq_py")
+    names = tmp_path / "names.json"
+    script = [sys.executable, instructions.__file__, "--only", "deque", "--workload", str(names)]
+    subprocess.run([*script, "--tree", str(tmp_path)], check=True, timeout=60)
+    assert json.loads(names.read_text(encoding="utf-8")) == ["deque"]
+    (tmp_path / "libzmq_py").unlink()
+    (tmp_path / "libzmq_py").mkdir()
+    ended = subprocess.run([*script, "--tree", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode and "CannotCount" in ended.stderr
 
 
 @pytest.mark.slow
