@@ -61,7 +61,9 @@ class HandshakeFailure(NamedTuple):
         peer = self.peer_address or "unknown"
         offered = f", it offers {self.offered}" if self.offered else ""
         role = f" {self.role}" if self.role else ""
-        return f"{self.endpoint}, peer {peer}: we are {self.mechanism}{role}{offered}; {self.step}: {self.reason}"
+        text = f"{self.endpoint}, peer {peer}: we are {self.mechanism}{role}{offered}; {self.step}: {self.reason}"
+        # Parts of it are the peer's: they must not end a line of a log, nor reach a terminal as they are.
+        return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class SocketEvents(Protocol):

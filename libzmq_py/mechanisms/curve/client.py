@@ -115,6 +115,7 @@ class CurveClient(CurveMechanismBase, Mechanism):
         nonce = self.next_nonce()
         key = self._key(self.options.curve_server_key, self._cn_secret)
         box = seal_box(bytes(64), b"CurveZMQHELLO---" + nonce, key)
+        key.wipe()
         # Padding makes HELLO longer than the WELCOME it asks for.
         return b"".join((b"\x05HELLO", b"\1\0", bytes(72), self._cn_public, nonce, box))
 
@@ -128,6 +129,8 @@ class CurveClient(CurveMechanismBase, Mechanism):
             plaintext = open_box(command[24:], b"WELCOME-" + command[8:24], key)
         except BoxError as error:
             raise cryptographic("WELCOME does not open: not sealed by the server we know (CURVE_SERVERKEY)") from error
+        finally:
+            key.wipe()
         self._cn_server, self._cn_cookie = plaintext[:32], plaintext[32:]
         self.precom = self._key(self._cn_server, self._cn_secret)
         self._state = State.SEND_INITIATE

@@ -114,7 +114,10 @@ class CurveServer(CurveMechanismBase, ZapClientCommonHandshake):
         nonce = command[112:120]
         try:
             key = beforenm(self._cn_client, self.options.curve_secret_key)
-            open_box(command[120:], b"CurveZMQHELLO---" + nonce, key)
+            try:
+                open_box(command[120:], b"CurveZMQHELLO---" + nonce, key)
+            finally:
+                key.wipe()
         except BoxError as error:
             raise cryptographic("HELLO does not open: the client wants a server with another key") from error
         self.accept_nonce(nonce)
@@ -168,7 +171,11 @@ class CurveServer(CurveMechanismBase, ZapClientCommonHandshake):
     def _check_vouch(self, client_key: bytes, nonce: bytes, vouch: bytes) -> None:
         """The owner of the long-term key vouches for the key of the connection, to us."""
         try:
-            content = open_box(vouch, b"VOUCH---" + nonce, beforenm(client_key, self._cn_secret))
+            key = beforenm(client_key, self._cn_secret)
+            try:
+                content = open_box(vouch, b"VOUCH---" + nonce, key)
+            finally:
+                key.wipe()
         except BoxError as error:
             raise cryptographic("the client does not have the secret key of its public key") from error
         if not hmac.compare_digest(content[:32], self._cn_client):
