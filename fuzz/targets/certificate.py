@@ -40,7 +40,8 @@ def check(data: bytes) -> None:
         public, secret = _load(data)
     except ValueError as error:
         require(b"public-key" not in expected, "refused")
-        require(not any(value and value.decode("latin-1") in str(error) for value in expected.values()), "shown")
+        shown = [value for value in expected.values() if len(value) > 8 and value.decode("latin-1") in str(error)]
+        require(not shown, "a key in an error", shown)
         return
     require((public, secret) == (expected.get(b"public-key"), expected.get(b"secret-key")), "read otherwise", public)
     for key in (public, public.decode("latin-1")):

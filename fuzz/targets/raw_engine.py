@@ -13,7 +13,7 @@ from libzmq_py.constants import SocketType
 from libzmq_py.engines.raw_engine import RawEngine
 from libzmq_py.options import Options
 
-MAX_LEN = 200
+MAX_LEN = 100
 TOKENS = ()
 SEEDS = {"bytes": b"\0\0hello", "quiet": b"\1\0hello", "slow": b"\2\3" + b"hello" * 20, "empty": b"\0\0", "large": b"\4\5"}
 
@@ -22,7 +22,7 @@ def check(data: bytes) -> None:
     """One input: how (notification, slow session, repeated bytes), the size, then the bytes."""
     source = Source(data)
     how, size = source.byte(), 1 + source.byte()
-    stream = source.rest() * (100 if how & 4 else 1)
+    stream = source.rest() * (10 if how & 4 else 1)
     options = Options()
     options.type = SocketType.STREAM
     options.raw_socket = True
