@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MPL-2.0
-"""MESSAGE commands: sealed and opened in batches, one by one, in any pieces; replayed, reordered, altered."""
+"""MESSAGE commands: sealed and opened in batches, one by one, in any pieces; replayed, reordered, altered.
+
+All of it twice: with the halves of boxes, and as where PyNaCl's module does not export them.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +17,9 @@ from hypothesis import strategies as st
 
 from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.constants import Event
+from libzmq_py.mechanisms.curve import boxes, crypto
 from libzmq_py.mechanisms.curve.base import CurveDecoder, CurveEncoder, Nonces
+from libzmq_py.mechanisms.curve.boxes import BoxKey
 from libzmq_py.mechanisms.curve.crypto import Secret
 from libzmq_py.mechanisms.mechanism import MechanismError
 from libzmq_py.msg import CANCEL, COMMAND, SUBSCRIBE, Msg
@@ -28,15 +35,24 @@ MALFORMED = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED
 BAD_MESSAGE = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_MESSAGE
 
 
+@pytest.fixture(scope="module", params=["halves", "boxes"], autouse=True)
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """How boxes are made."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "boxes":
+            patch.setattr(crypto, "SPLIT", None)
+        yield request.param
+
+
 def encoder(downgrade_sub: bool = False, first: int = 1) -> CurveEncoder:
     nonces = Nonces()
     if first > 1:
         nonces.take(first - 1)
-    return CurveEncoder(Secret(KEY), PREFIX, nonces, downgrade_sub)
+    return CurveEncoder(BoxKey(Secret(KEY), PREFIX), nonces, downgrade_sub)
 
 
 def decoder(last_nonce: int = 0, maxmsgsize: int = -1) -> CurveDecoder:
-    return CurveDecoder(V2Decoder(maxmsgsize), Secret(KEY), PREFIX, last_nonce)
+    return CurveDecoder(V2Decoder(maxmsgsize), BoxKey(Secret(KEY), PREFIX), last_nonce)
 
 
 def sealed(payload: bytes, nonce: int, flags: int = 0, key: bytes = KEY) -> bytes:
@@ -252,6 +268,69 @@ def test_messages_that_were_taken_away_are_not_missed() -> None:
     run = b"".join(sealed(b"x" * 30, nonce) for nonce in range(10, 200, 3))
     assert len(made.decode(run)) == 64
     assert made.error is None
+
+
+@pytest.mark.parametrize("before", [2, 20])
+def test_the_last_nonces_of_all(before: int) -> None:
+    """Behind the largest number there is none."""
+    last = 2**64 - 1
+    data = b"".join(sealed(b"x", nonce) for nonce in [*range(last - before + 1, last + 1), 0, 1])
+    made = decoder(last_nonce=last - before)
+    assert made.decode(data) == [b"x"] * before
+    assert isinstance(made.error, MechanismError)
+    assert made.error.protocol_error == SEQUENCE
+
+
+@pytest.mark.parametrize("size", [boxes.MAX_SLOT_PAYLOAD, boxes.MAX_SLOT_PAYLOAD + 1, 20_000, 300_000])
+@pytest.mark.parametrize("flags", [0, 1])
+def test_around_every_limit(size: int, flags: int) -> None:
+    """Payloads at the limits of slots, of OpenSSL's MAC and of the GIL; with flags, and altered at both ends."""
+    payload = os.urandom(size)
+    key, nonce = BoxKey(Secret(KEY), PREFIX), (7).to_bytes(8, "big")
+    command = bytes(boxes.seal_one(payload, flags, nonce, key)[9:])
+    assert command == b"\7MESSAGE" + nonce + crypto.seal_box(bytes([flags]) + payload, PREFIX + nonce, Secret(KEY))
+    assert boxes.open_one(command, key) == (flags, payload)
+    for position in (16, 31, 32, 33, 64, 65, -1):
+        altered = bytearray(command)
+        altered[position] ^= 0x80
+        assert boxes.open_one(bytes(altered), key) is None
+
+
+def test_nobody_else_has_the_space() -> None:
+    """While a batch is worked on; within a space, slots are made once."""
+    with boxes.borrow() as space:
+        assert space.slots_for(100) is space.slots_for(101)
+        with boxes.borrow() as other:
+            assert other is not space
+    with boxes.borrow() as again:
+        assert again in (space, other)
+
+
+def test_batches_of_several_threads() -> None:
+    """Each comes out as it went in, though all have one size and work at once."""
+    wrong: list[int] = []
+
+    def there_and_back(number: int) -> None:
+        batch = [bytes([number]) * 100] * 200
+        made_out, made_in = encoder(), decoder()
+        for _ in range(30):
+            if made_in.decode(b"".join(bytes(piece) for piece in made_out.encode(batch))) != batch:
+                wrong.append(number)
+
+    threads = [threading.Thread(target=there_and_back, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_keys_are_wiped_and_never_shown() -> None:
+    """The key of a direction goes with the connection's."""
+    key = BoxKey(Secret(KEY), PREFIX)
+    assert repr(KEY)[2:-1] not in repr(key) + repr(key.key) + repr(key.subkey)
+    key.wipe()
+    assert bytes(key.key) == bytes(key.subkey) == bytes(32)
 
 
 def test_the_limit_counts_the_frame() -> None:
