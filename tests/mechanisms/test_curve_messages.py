@@ -281,13 +281,14 @@ def test_the_last_nonces_of_all(before: int) -> None:
     assert made.error.protocol_error == SEQUENCE
 
 
-@pytest.mark.parametrize("size", [boxes.MAX_SLOT_PAYLOAD, boxes.MAX_SLOT_PAYLOAD + 1, 20_000, 300_000])
+@pytest.mark.parametrize("size", [boxes.MAX_SLOT_PAYLOAD, boxes.MAX_SLOT_PAYLOAD + 1, 23_999, 24_000, 300_000])
 @pytest.mark.parametrize("flags", [0, 1])
 def test_around_every_limit(size: int, flags: int) -> None:
     """Payloads at the limits of slots, of OpenSSL's MAC and of the GIL; with flags, and altered at both ends."""
     payload = os.urandom(size)
     key, nonce = BoxKey(Secret(KEY), PREFIX), (7).to_bytes(8, "big")
-    command = bytes(boxes.seal_one(payload, flags, nonce, key)[9:])
+    [frame_] = boxes.seal_few([payload], [flags], [nonce], key)
+    command = bytes(frame_[9:])
     assert command == b"\7MESSAGE" + nonce + crypto.seal_box(bytes([flags]) + payload, PREFIX + nonce, Secret(KEY))
     assert boxes.open_one(command, key) == (flags, payload)
     for position in (16, 31, 32, 33, 64, 65, -1):

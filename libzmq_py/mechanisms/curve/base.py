@@ -15,7 +15,6 @@ The long nonce is a prefix that tells the direction, and the short nonce, which 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import repeat
 from typing import Any, Final, Protocol
 
 from libzmq_py.constants import Event
@@ -29,7 +28,7 @@ from libzmq_py.mechanisms.curve.boxes import (
     borrow,
     in_network_order,
     open_one,
-    seal_one,
+    seal_few,
 )
 from libzmq_py.mechanisms.curve.crypto import Secret
 from libzmq_py.mechanisms.mechanism import MechanismError
@@ -37,6 +36,8 @@ from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg, frame_bytes, messa
 
 _HEAD_SIZE: Final = len(COMMAND_NAME) + SHORT_NONCE
 _NONCE_LIMIT: Final = 1 << 64
+# Fewer frames than this are not worth the work space.
+_FEW: Final = 4
 _SUBSCRIBE: Final = b"\x09SUBSCRIBE"
 _CANCEL: Final = b"\x06CANCEL"
 
@@ -61,9 +62,9 @@ class Nonces:
         self._next = first + count
         return range(first, first + count)
 
-    def take_one(self) -> bytes:
-        """The next number, as it goes on the wire; errors as `take`."""
-        return self.take()[0].to_bytes(SHORT_NONCE, "big")
+    def take_each(self, count: int) -> list[bytes]:
+        """The same, each as it goes on the wire."""
+        return [number.to_bytes(SHORT_NONCE, "big") for number in self.take(count)]
 
 
 class CurveEncoder:
@@ -82,9 +83,9 @@ class CurveEncoder:
 
         Hot path: nothing is done here for a single message of a batch.
         """
+        if len(msgs) == 1:
+            return self._seal_message(msgs[0])
         if set(map(type, msgs)) == {bytes}:
-            if len(msgs) == 1:
-                return [seal_one(msgs[0], 0, self._nonces.take_one(), self._key)]  # type: ignore[arg-type]
             return self._seal(msgs, b"")  # type: ignore[arg-type]
         payloads: list[bytes | memoryview] = []
         flags = bytearray()
@@ -101,6 +102,18 @@ class CurveEncoder:
                 flags.append(0)
         return self._seal(payloads, flags)
 
+    def _seal_message(self, msg: Message) -> list[bytes | memoryview]:
+        """One, which most often is a request or a reply, with its delimiter."""
+        if type(msg) is bytes:
+            return seal_few((msg,), (0,), self._nonces.take_each(1), self._key)
+        if type(msg) is tuple:
+            payloads = [frame.data if isinstance(frame, Msg) else frame for frame in msg]
+            return self._seal(payloads, b"\1" * (len(msg) - 1) + b"\0")
+        if isinstance(msg, Msg):
+            payload, is_command = self._special(msg)
+            return self._seal((payload,), b"\2" if is_command else b"\0")
+        return self._seal((msg,), b"\0")  # type: ignore[arg-type]
+
     def _special(self, msg: Msg) -> tuple[bytes | memoryview, bool]:
         """The payload, and whether it is a command."""
         if msg.is_subscribe or msg.is_cancel:
@@ -112,10 +125,8 @@ class CurveEncoder:
     def _seal(self, payloads: Sequence[bytes | memoryview], flags: bytes | bytearray) -> list[bytes | memoryview]:
         sizes = list(map(len, payloads))
         largest, count = max(sizes), len(sizes)
-        if count == 1 or largest > MAX_SLOT_PAYLOAD:
-            each = zip(payloads, flags or repeat(0), self._nonces.take(count), strict=False)
-            key = self._key
-            return [seal_one(payload, flag, number.to_bytes(8, "big"), key) for payload, flag, number in each]
+        if count < _FEW or largest > MAX_SLOT_PAYLOAD:
+            return seal_few(payloads, flags or bytes(count), self._nonces.take_each(count), self._key)
         if flags:
             payloads = list(map(bytes, payloads))  # of views, a copy
         nonces, key, out = in_network_order(self._nonces.take(count)), self._key, []
@@ -191,7 +202,7 @@ class CurveDecoder:
         """Hot path: as in `CurveEncoder`."""
         sizes = list(map(len, commands))
         largest, count = max(sizes), len(sizes)
-        if count == 1 or largest > MAX_SLOT_PAYLOAD + OVERHEAD or min(sizes) < OVERHEAD:
+        if count < _FEW or largest > MAX_SLOT_PAYLOAD + OVERHEAD or min(sizes) < OVERHEAD:
             self._open_each(commands, out)
             return
         with borrow() as space:
@@ -218,14 +229,15 @@ class CurveDecoder:
     def _open_each(self, commands: Iterable[bytes], out: list[Message]) -> None:
         """Few or large ones, or such as are not what they should be: up to the first one that is an error."""
         for command in commands:
-            self.error = _check(command, self._last_nonce)
-            if self.error is not None:
+            number = int.from_bytes(command[len(COMMAND_NAME) : _HEAD_SIZE], "big")
+            if number <= self._last_nonce or len(command) < OVERHEAD or not command.startswith(COMMAND_NAME):
+                self.error = _what_is_wrong_with(command)
                 return
             opened = open_one(command, self._key)
             if opened is None:
                 self.error = _not_authentic()
                 return
-            self._last_nonce = int.from_bytes(command[len(COMMAND_NAME) : _HEAD_SIZE], "big")
+            self._last_nonce = number
             flags, payload = opened
             if flags or self._parts:
                 self._deliver((flags,), (payload,), out)
@@ -257,7 +269,7 @@ def _commands_of(items: Iterable[Message]) -> list[bytes]:
     return [frame_bytes(frame) for item in items for frame in (item if isinstance(item, tuple) else (item,))]
 
 
-def _check(command: bytes, last_nonce: int) -> MechanismError | None:
+def _what_is_wrong_with(command: bytes) -> MechanismError:
     if len(command) <= 1 or len(command) <= command[0]:
         code = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED
         return MechanismError(f"malformed command of {len(command)} bytes in place of MESSAGE", code)
@@ -266,10 +278,8 @@ def _check(command: bytes, last_nonce: int) -> MechanismError | None:
     if len(command) < OVERHEAD:
         code = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_MESSAGE
         return MechanismError(f"MESSAGE of {len(command)} bytes", code)
-    if int.from_bytes(command[len(COMMAND_NAME) : _HEAD_SIZE], "big") <= last_nonce:
-        code = Event.PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE
-        return MechanismError("a MESSAGE that was sent before, or out of order", code)
-    return None
+    code = Event.PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE
+    return MechanismError("a MESSAGE that was sent before, or out of order", code)
 
 
 def _not_authentic() -> MechanismError:
@@ -292,7 +302,7 @@ class CurveMechanismBase:
 
     def next_nonce(self) -> bytes:
         """The next short nonce of ours."""
-        return self.nonces.take_one()
+        return self.nonces.take_each(1)[0]
 
     def accept_nonce(self, short_nonce: bytes) -> None:
         """The peer has used a nonce; it must be larger than the last.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The boxes of MESSAGE commands: one by one, and many small ones at once.
+"""The boxes of MESSAGE commands: few or large ones each for itself, and many small ones at once.
 
 No libzmq twin: there, two calls in curve_mechanism_base.cpp.
 
@@ -59,8 +59,10 @@ _MAX_COUNT: Final = 256
 _VECTOR: Final = 256 if platform.machine().lower() in ("x86_64", "amd64") else 64
 _KEY_BYTES: Final = 32
 _BLOCK: Final = 64
-# From this size on OpenSSL's Poly1305 saves more than the detour costs.
-_OPENSSL_FROM: Final = 1 << 14
+# What the first block of the stream hides of the payload.
+_IN_FIRST: Final = _BLOCK - _KEY_BYTES - 1
+# From this size on OpenSSL's Poly1305 saves more than the halves of a box cost.
+_LARGE: Final = 24_000
 
 
 class BoxKey:
@@ -82,40 +84,58 @@ class BoxKey:
         self.subkey.wipe()
 
 
-# -- one by one -------------------------------------------------------------------------------------------------------
+# -- few, or large ----------------------------------------------------------------------------------------------------
 
 
-def header(size: int) -> bytes:
-    """The ZMTP header of a command with a payload of `size` bytes."""
-    body = size + OVERHEAD
-    return bytes((0, body)) if body < 256 else _LARGE_HEADER.pack(2, body)
+class _Heads(dict[int, bytes]):
+    """Size of a payload -> ZMTP header of its frame and name of the command; made once, then a lookup in C."""
+
+    def __missing__(self, size: int) -> bytes:
+        body = size + OVERHEAD
+        head = (bytes((0, body)) if body < 256 else _LARGE_HEADER.pack(2, body)) + COMMAND_NAME
+        if len(self) < 4096:  # sizes are the user's: the table must not grow for ever
+            self[size] = head
+        return head
 
 
-def seal_one(payload: bytes | memoryview, flags: int, short_nonce: bytes, key: BoxKey) -> memoryview:
-    """A whole frame."""
-    size = len(payload)
-    if size > MAX_SLOT_PAYLOAD and crypto.SPLIT is not None:
-        return _seal_large(crypto.SPLIT, payload, flags, short_nonce, key)
-    out = bytearray().join((header(size), COMMAND_NAME, short_nonce, bytes(MAC_SIZE), b"%c" % flags, payload))
-    plain = address_of(out) + len(out) - size - 1
-    nonce = key.prefix + short_nonce
-    function = crypto.seal if size < crypto.RELEASE_FROM else crypto.seal_long
-    _sealed(function(plain - MAC_SIZE, plain, size + 1, address_of(nonce), key.key.address))
-    return memoryview(out)
+_HEADS: Final = _Heads()
+# Room for a MAC, and flags.
+_TAGS: Final = [bytes(MAC_SIZE) + bytes((flags,)) for flags in range(4)]
+
+
+def seal_few(
+    payloads: Sequence[bytes | memoryview], flags: Sequence[int], short_nonces: Sequence[bytes], key: BoxKey
+) -> list[bytes | memoryview]:
+    """The frames of a few payloads.
+
+    Hot path: of requests and replies, most often two frames, whose time is that of the calls here.
+    """
+    if max(map(len, payloads)) >= _LARGE and crypto.SPLIT is not None:
+        each = zip(payloads, flags, short_nonces, strict=True)
+        return [_seal_large(crypto.SPLIT, payload, flag, nonce, key) for payload, flag, nonce in each]
+    pieces: list[bytes | memoryview] = []
+    for payload, flag, short_nonce in zip(payloads, flags, short_nonces, strict=True):
+        pieces += (_HEADS[len(payload)], short_nonce, _TAGS[flag], payload)
+    out = bytearray().join(pieces)
+    place, prefix, pointer, seal = address_of(out), key.prefix, key.key.pointer, crypto.seal
+    for index, short_nonce in enumerate(short_nonces):
+        size = len(payloads[index]) + 1
+        place += len(pieces[4 * index]) + SHORT_NONCE
+        _sealed(seal(place, place + MAC_SIZE, size, prefix + short_nonce, pointer))
+        place += MAC_SIZE + size
+    return [memoryview(out)]
 
 
 def open_one(command: bytes, key: BoxKey) -> tuple[int, bytes] | None:
-    """Flags and payload of a command of at least OVERHEAD bytes; None if its box does not open."""
+    """Flags and payload of a command of at least OVERHEAD bytes; None if its box does not open. Hot path, as above."""
     size = len(command) - OVERHEAD
-    if size > MAX_SLOT_PAYLOAD and crypto.SPLIT is not None:
+    if size >= _LARGE and crypto.SPLIT is not None:
         return _open_large(crypto.SPLIT, command, key)
-    plaintext = bytearray(size + 1)
-    nonce = key.prefix + command[len(COMMAND_NAME) : _HEAD]
-    function = crypto.open_ if size < crypto.RELEASE_FROM else crypto.open_long
-    box = address_of(command) + _HEAD
-    if function(address_of(plaintext), box, size + 1 + MAC_SIZE, address_of(nonce), key.key.address):
+    box = bytearray(command)  # opened where it lies
+    place, nonce = address_of(box) + _HEAD, key.prefix + command[len(COMMAND_NAME) : _HEAD]
+    if crypto.open_(place + MAC_SIZE, place, size + 1 + MAC_SIZE, nonce, key.key.pointer):
         return None
-    return plaintext[0], bytes(memoryview(plaintext)[1:])
+    return box[OVERHEAD - 1], bytes(memoryview(box)[OVERHEAD:])
 
 
 def _seal_large(
@@ -126,20 +146,19 @@ def _seal_large(
     Only the first block of the stream is used in two pieces: the MAC's key, and what hides the flags and some payload.
     """
     size = len(payload)
-    head = header(size)
-    out = bytearray(len(head) + OVERHEAD + size)
-    start = len(head)  # of the command, and of the first block
-    nonce, subkey = address_of(short_nonce), key.subkey.address
-    first = _BLOCK - _KEY_BYTES - 1  # bytes of the payload in the first block
-    flags_at = start + _KEY_BYTES
-    out[flags_at : start + _BLOCK] = b"%c" % flags + payload[:first]
-    command = address_of(out) + start
-    split.stream_xor(command, command, _BLOCK, nonce, subkey)
+    head = b"".join((_HEADS[size], short_nonce, bytes(MAC_SIZE)))
+    out = bytearray(len(head) + 1 + size)
+    flags_at = len(head)
+    start = flags_at - _KEY_BYTES  # of the first block
+    out[flags_at : start + _BLOCK] = b"%c" % flags + payload[:_IN_FIRST]
+    block, subkey = address_of(out) + start, key.subkey.pointer
+    split.stream_xor(block, block, _BLOCK, short_nonce, subkey)
     xor = split.stream_xor_ic if size < crypto.RELEASE_FROM else split.stream_xor_ic_long
-    xor(command + _BLOCK, address_of(payload) + first, size - first, nonce, 1, subkey)
+    xor(block + _BLOCK, address_of(payload) + _IN_FIRST, size - _IN_FIRST, short_nonce, 1, subkey)
     view = memoryview(out)
-    mac = _mac(split, view[flags_at:], bytes(view[start:flags_at]))
-    view[:flags_at] = b"".join((head, COMMAND_NAME, short_nonce, mac))
+    mac = _mac(split, view[flags_at:], view[start:flags_at].tobytes())
+    view[:flags_at] = head
+    view[flags_at - MAC_SIZE : flags_at] = mac
     return view
 
 
@@ -149,30 +168,30 @@ def _open_large(split: crypto.Split, command: bytes, key: BoxKey) -> tuple[int, 
     `BytesIO` gives its finished bytes away without a copy; see `FrameCollector`.
     """
     size = len(command) - OVERHEAD
-    nonce, subkey = address_of(command) + len(COMMAND_NAME), key.subkey.address
-    first = bytearray(bytes(_KEY_BYTES) + command[_HEAD + MAC_SIZE : _HEAD + MAC_SIZE + _BLOCK - _KEY_BYTES])
-    split.stream_xor(address_of(first), address_of(first), _BLOCK, nonce, subkey)
-    mac = _mac(split, memoryview(command)[_HEAD + MAC_SIZE :], bytes(first[:_KEY_BYTES]))
-    if not hmac.compare_digest(mac, command[_HEAD : _HEAD + MAC_SIZE]):
+    short_nonce, subkey = command[len(COMMAND_NAME) : _HEAD], key.subkey.pointer
+    sealed = _HEAD + MAC_SIZE
+    first = bytearray(bytes(_KEY_BYTES) + command[sealed : sealed + _BLOCK - _KEY_BYTES])
+    block = address_of(first)
+    split.stream_xor(block, block, _BLOCK, short_nonce, subkey)
+    mac = _mac(split, memoryview(command)[sealed:], bytes(first[:_KEY_BYTES]))
+    if not hmac.compare_digest(mac, command[_HEAD:sealed]):
         return None
     payload = io.BytesIO(bytes(size))
-    done = _BLOCK - _KEY_BYTES - 1
     with payload.getbuffer() as view:
-        view[:done] = first[_KEY_BYTES + 1 :]
+        view[:_IN_FIRST] = first[_KEY_BYTES + 1 :]
         xor = split.stream_xor_ic if size < crypto.RELEASE_FROM else split.stream_xor_ic_long
-        source = address_of(command) + OVERHEAD + done
-        xor(address_of(view) + done, source, size - done, nonce, 1, subkey)
+        source, target = address_of(command) + OVERHEAD + _IN_FIRST, address_of(view) + _IN_FIRST
+        xor(target, source, size - _IN_FIRST, short_nonce, 1, subkey)
     return first[_KEY_BYTES], payload.getvalue()
 
 
 def _mac(split: crypto.Split, data: memoryview, mac_key: bytes) -> bytes:
-    if len(data) >= _OPENSSL_FROM:
-        generate_tag = _openssl_poly1305()
-        if generate_tag is not None:
-            tag: bytes = generate_tag(mac_key, data)
-            return tag
+    generate_tag = _openssl_poly1305()
+    if generate_tag is not None:
+        tag: bytes = generate_tag(mac_key, data)
+        return tag
     mac = bytearray(MAC_SIZE)
-    split.authenticate(address_of(mac), address_of(data), len(data), address_of(mac_key))
+    split.authenticate(address_of(mac), address_of(data), len(data), mac_key)
     return bytes(mac)
 
 

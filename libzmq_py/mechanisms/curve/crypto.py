@@ -49,6 +49,11 @@ pointer: Final = _ADDRESS.from_param
 length: Final = ctypes.c_ulonglong.from_param
 
 
+_cast: Final = ffi.cast
+_from_buffer: Final = ffi.from_buffer
+_NUMBER: Final = ffi.typeof("uintptr_t")
+
+
 class BoxError(Exception):
     """A box does not open, or a key makes no box."""
 
@@ -63,8 +68,6 @@ _SEAL: Final = int(ffi.cast("uintptr_t", ffi.addressof(lib, "crypto_box_easy_aft
 _OPEN: Final = int(ffi.cast("uintptr_t", ffi.addressof(lib, "crypto_box_open_easy_afternm")))
 seal: Final = _function(_SEAL, _BOX)
 open_: Final = _function(_OPEN, _BOX)
-seal_long: Final = _function(_SEAL, _BOX, releases_gil=True)
-open_long: Final = _function(_OPEN, _BOX, releases_gil=True)
 # With arguments converted beforehand.
 seal_slot: Final = _function(_SEAL)
 open_slot: Final = _function(_OPEN)
@@ -124,7 +127,7 @@ SPLIT: Final = _split()
 
 def address_of(buffer: object) -> int:
     """Where the bytes of a buffer are, as long as it lives and keeps its size."""
-    return int(ffi.cast("uintptr_t", ffi.from_buffer(buffer)))
+    return int(_cast(_NUMBER, _from_buffer(buffer)))
 
 
 class Secret:
