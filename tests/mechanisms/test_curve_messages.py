@@ -94,6 +94,7 @@ BATCHES: dict[str, list[Any]] = {
     "equal at the smallest long frame": [b"a" * 223] * 20,
     "mixed": [bytes([n]) * n for n in range(250)],
     "large": [b"x" * 70_000, b"y" * 300_000],
+    "large among others": [b"", b"x" * 70_000, b"y", (b"", b"z" * 24_000, b""), b"x" * 5000, b"z" * 31],
     "equal and large": [b"x" * 9000] * 3,
     "multipart": [(b"a", b"", b"c" * 300), b"single", (b"b",) * 20],
 }
@@ -253,6 +254,20 @@ def test_a_bad_message(make: Any, code: int, before: int, alone: bool) -> None:
     assert made.decode(sealed(b"late", 1001)) == []
 
 
+@pytest.mark.parametrize("bad", [0, 1, 9])
+@pytest.mark.parametrize("sizes", [[100] * 10, list(range(95, 105))])
+def test_a_bad_box_in_a_batch(bad: int, sizes: list[int]) -> None:
+    """Of boxes that are opened together, those before it count; what the cipher made of the others nobody sees."""
+    batch = [b"x" * size for size in sizes]
+    made_out = encoder()
+    frames = [bytes(made_out.encode([message])[0]) for message in batch]
+    frames[bad] = frames[bad][:-1] + bytes([frames[bad][-1] ^ 1])
+    made = decoder()
+    assert made.decode(b"".join(frames)) == batch[:bad]
+    assert isinstance(made.error, MechanismError)
+    assert made.error.protocol_error == CRYPTOGRAPHIC
+
+
 def test_messages_out_of_order() -> None:
     """CVE-2014-7203: two messages exchanged by somebody in the middle; the second one is behind the first."""
     made = decoder()
@@ -342,11 +357,11 @@ def test_the_limit_counts_the_frame() -> None:
     assert "limit" in str(made.error)
 
 
-_FRAMES = st.binary(max_size=400)
+_FRAMES = st.one_of(st.binary(max_size=400), st.sampled_from([2016, 23_999, 30_000]).map(bytes))
 _MESSAGES = st.one_of(_FRAMES, st.lists(_FRAMES, min_size=2, max_size=4).map(tuple))
 
 
-@given(st.lists(st.lists(_MESSAGES, min_size=1, max_size=6), max_size=5), st.lists(st.integers(1, 900), min_size=1))
+@given(st.lists(st.lists(_MESSAGES, min_size=1, max_size=6), max_size=5), st.lists(st.integers(1, 9000), min_size=1))
 def test_any_messages_in_any_pieces(batches: list[list[Any]], sizes: list[int]) -> None:
     """Neither how messages are batched nor how the stream is cut changes what comes out."""
     data = wire(*batches)

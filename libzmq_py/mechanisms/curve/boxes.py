@@ -111,19 +111,24 @@ def seal_few(
     Hot path: of requests and replies, most often two frames, whose time is that of the calls here.
     """
     if max(map(len, payloads)) >= _LARGE and crypto.SPLIT is not None:
-        each = zip(payloads, flags, short_nonces, strict=True)
-        return [_seal_large(crypto.SPLIT, payload, flag, nonce, key) for payload, flag, nonce in each]
+        out: list[bytes | memoryview] = []
+        for payload, flag, short_nonce in zip(payloads, flags, short_nonces, strict=True):
+            if len(payload) >= _LARGE:
+                out.append(_seal_large(crypto.SPLIT, payload, flag, short_nonce, key))
+            else:
+                out += seal_few((payload,), (flag,), (short_nonce,), key)
+        return out
     pieces: list[bytes | memoryview] = []
     for payload, flag, short_nonce in zip(payloads, flags, short_nonces, strict=True):
         pieces += (_HEADS[len(payload)], short_nonce, _TAGS[flag], payload)
-    out = bytearray().join(pieces)
-    place, prefix, pointer, seal = address_of(out), key.prefix, key.key.pointer, crypto.seal
+    frames = bytearray().join(pieces)
+    place, prefix, pointer, seal = address_of(frames), key.prefix, key.key.pointer, crypto.seal
     for index, short_nonce in enumerate(short_nonces):
         size = len(payloads[index]) + 1
         place += len(pieces[4 * index]) + SHORT_NONCE
         _sealed(seal(place, place + MAC_SIZE, size, prefix + short_nonce, pointer))
         place += MAC_SIZE + size
-    return [memoryview(out)]
+    return [memoryview(frames)]
 
 
 def open_one(command: bytes, key: BoxKey) -> tuple[int, bytes] | None:
@@ -143,7 +148,8 @@ def _seal_large(
 ) -> memoryview:
     """Hot path: the cipher reads the user's bytes and writes the frame, so nothing is copied.
 
-    Only the first block of the stream is used in two pieces: the MAC's key, and what hides the flags and some payload.
+    Only the first block of the stream is used in two pieces: the MAC's key, and what hides the flags and some payload,
+    of which there must be that much.
     """
     size = len(payload)
     head = b"".join((_HEADS[size], short_nonce, bytes(MAC_SIZE)))
@@ -231,7 +237,8 @@ class Space:
     """What slots of all sizes lie in, for one batch at a time; `with borrow() as space` keeps everybody else out.
 
     There are as many as batches were ever worked on at once, so one per I/O thread at most, and a few for sockets whose
-    threads send by themselves. (To borrow is to take from a list, which no two threads can do at once.)
+    threads send by themselves. (To borrow is to take from a list, which no two threads can do at once.)  The last batch
+    stays in it until the next one, as freed memory keeps what was in it.
     """
 
     __slots__ = ("_nonces", "_slots", "_wire", "_work")
