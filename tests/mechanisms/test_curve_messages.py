@@ -357,11 +357,12 @@ def test_the_limit_counts_the_frame() -> None:
     assert "limit" in str(made.error)
 
 
-_FRAMES = st.one_of(st.binary(max_size=400), st.sampled_from([2016, 23_999, 30_000]).map(bytes))
+_FRAMES = st.binary(max_size=400)
+_SIZES = st.one_of(st.integers(0, 300), st.sampled_from([2015, 2016, 23_999, 24_000]))
 _MESSAGES = st.one_of(_FRAMES, st.lists(_FRAMES, min_size=2, max_size=4).map(tuple))
 
 
-@given(st.lists(st.lists(_MESSAGES, min_size=1, max_size=6), max_size=5), st.lists(st.integers(1, 9000), min_size=1))
+@given(st.lists(st.lists(_MESSAGES, min_size=1, max_size=6), max_size=5), st.lists(st.integers(1, 900), min_size=1))
 def test_any_messages_in_any_pieces(batches: list[list[Any]], sizes: list[int]) -> None:
     """Neither how messages are batched nor how the stream is cut changes what comes out."""
     data = wire(*batches)
@@ -370,6 +371,15 @@ def test_any_messages_in_any_pieces(batches: list[list[Any]], sizes: list[int]) 
     for piece in pieces(data, sizes):
         found += made.decode(piece)
     assert found == [message for batch in batches for message in batch]
+    assert made.error is None
+
+
+@given(st.lists(st.lists(_SIZES, min_size=1, max_size=8), max_size=3))
+def test_any_sizes_in_one_batch(batches: list[list[int]]) -> None:
+    """Small, middling and large ones beside each other."""
+    bodies = [[bytes([index]) * size for index, size in enumerate(sizes)] for sizes in batches]
+    made = decoder()
+    assert made.decode(wire(*bodies)) == [body for batch in bodies for body in batch]
     assert made.error is None
 
 
