@@ -71,7 +71,7 @@ class OutRun:
         self.room: Iterator[tuple[()]] = repeat((), count)
         self.commands = commands
         self.put: Callable[[Message], None]
-        self.asleep: Sequence[bool]
+        self.asleep: Sequence[int]
         if len(pipes) == 1:
             self.put = pipes[0]._out_queue.append
             self.asleep = pipes[0]._out_asleep

@@ -70,11 +70,31 @@ _NOT_SO_SOON: Final = -1000
 _ALWAYS: Final = deque([None])
 
 
+# What sockets have that nobody watches: wants no event, and is never started.
+_NO_MONITOR: Final = Monitor()
+_FAILURES_LOCK: Final = threading.Lock()
+
+
 class SocketBase(Own):
     """Base of the socket types. Subclasses give the `x*` methods their meaning."""
 
     # Set by the pattern modules that need more than the plain session (libzmq: session_base_t::create).
     session_class: ClassVar[type[SessionBase]] = SessionBase
+
+    # Defaults on the class: what most sockets never change until they are closed, and what no message asks for. An
+    # object of up to 30 attributes of its own needs no dict.
+    _condition: threading.Condition | None = None
+    _ctx_terminated = False
+    _closed = False
+    _destroyed = False
+    _monitor = _NO_MONITOR
+    # The newest, for people.
+    handshake_failures: tuple[HandshakeFailure, ...] = ()
+    _reaper_poller: Poller | None = None
+    _reaper_handle: Handle | None = None
+    thread_safe = False
+    # zmq_disconnect was called while RECONNECT_STOP had AFTER_DISCONNECT; read by connecters.
+    is_disconnected = False
 
     def __init__(self, ctx: Any, tid: int, sid: int, type_: int) -> None:
         """Use `ctx.create_socket`.
@@ -83,7 +103,7 @@ class SocketBase(Own):
             OSError: no file descriptor for the mailbox.
         """
         options = Options()
-        options.type = type_
+        options.type = int(type_)  # a plain number, which the collector need not visit
         options.socket_id = sid
         options.ipv6 = ctx.default_ipv6
         options.linger = ctx.default_linger
@@ -91,15 +111,11 @@ class SocketBase(Own):
         self.mailbox = Mailbox()
         # Held during each call, but not while it waits: a socket may be used from several threads (libzmq: may not).
         self._sync = self.mailbox.input_sync = threading.RLock()
-        self._condition: threading.Condition | None = None
         # The threads that wait, and whether one of them waits on the mailbox.
         self._waiting: set[int] = set()
         self._mailbox_is_watched = False
         # Hot path: what send and recv test before anything else.
         self._commands: deque[Any] = self.mailbox.commands
-        self._ctx_terminated = False
-        self._closed = False
-        self._destroyed = False
         self._pipes: Array[Pipe] = Array()
         # Endpoint text -> what was made for it, with the pipe if it was made by connect.
         self._endpoints: dict[str, list[tuple[Own, Pipe | None]]] = {}
@@ -118,18 +134,10 @@ class SocketBase(Own):
         self._in_row = self._out_row = 0
         # Messages in a row that were not waited for long; see `_came_soon`.
         self._soon = 0
-        self._monitor = Monitor()
-        # The newest, for people.
-        self.handshake_failures: list[HandshakeFailure] = []
-        self._reaper_poller: Poller | None = None
-        self._reaper_handle: Handle | None = None
         # Hot path: a wake-up passes no frame that only passes it on.
         self.read_activated = self.xread_activated  # type: ignore[method-assign]
-        self.thread_safe = False
         # connect() to an endpoint already connected does nothing (DEALER, SUB, PUB, REQ).
         self._single_connect = False
-        # zmq_disconnect was called while RECONNECT_STOP had AFTER_DISCONNECT; read by connecters.
-        self.is_disconnected = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} socket {self.options.socket_id}>"
@@ -951,6 +959,8 @@ class SocketBase(Own):
             transport, _ = self._parse_endpoint(endpoint)
             if transport is not None:
                 raise zmq_error(Errno.EPROTONOSUPPORT, f"Protocol not supported (monitor endpoint {endpoint!r})")
+            if self._monitor is _NO_MONITOR:
+                self._monitor = Monitor()
             self._monitor.start(self.ctx, endpoint, events, version, type_)
 
     def monitor_pipes_stats(self) -> None:
@@ -1024,9 +1034,9 @@ class SocketBase(Own):
         self._monitor.event(pair, 0x4000, code)
 
     def handshake_failure(self, failure: HandshakeFailure) -> None:
-        """A connection did not come to be. Any thread: both steps are atomic, and one too many is no harm."""
-        self.handshake_failures.append(failure)
-        del self.handshake_failures[:-_MAX_FAILURES]
+        """A connection did not come to be. Any thread."""
+        with _FAILURES_LOCK:
+            self.handshake_failures = (*self.handshake_failures, failure)[-_MAX_FAILURES:]
 
 
 def flag_value(option: int, value: int | bytes | None) -> bool:
