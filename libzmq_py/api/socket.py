@@ -25,7 +25,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
 from warnings import warn
 
-from libzmq_py.api.attrsettr import OptValT, is_declared, option_attributes
+from libzmq_py.api.attrsettr import OptionAttribute, OptValT, is_declared, option_attributes
 from libzmq_py.api.frame import Frame, as_bytes, byte_view, package_setting, require_draft
 from libzmq_py.api.live import CLOSED, SOCKETS, DeadSocket, SocketHandle, cast_int_addr
 from libzmq_py.api.poll import Poller
@@ -65,7 +65,6 @@ _DEFAULT_PORTS = (49152, 65536)
 IPC_PATH_MAX_LEN = 107 if sys.platform == "linux" else 103
 
 _IPC_FILTERS = (SocketOption.IPC_FILTER_UID, SocketOption.IPC_FILTER_GID, SocketOption.IPC_FILTER_PID)
-_INT_BITS = {_OptType.int: 32, _OptType.fd: 32, _OptType.int64: 64}
 _TYPES: dict[int, SocketType] = {int(socket_type): socket_type for socket_type in SocketType}
 #: Past `Socket.__setattr__`, which looks whether the name is that of an option.
 _store = object.__setattr__
@@ -459,14 +458,16 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
     getsockopt_string = getsockopt_unicode = get_string
 
     def __setattr__(self, key: str, value: Any) -> None:
-        if key in self.__dict__:
-            object.__setattr__(self, key, value)
+        declared = getattr(self.__class__, key, None)
+        if type(declared) is OptionAttribute:
+            self.set(declared.option, value)
             return
         lowered = key.lower()
         if lowered in ("subscribe", "unsubscribe"):
             # Methods, to which one may all the same assign.
             self._set_topic(SocketOption[key.upper()], value)
-        elif hasattr(self.__class__, key) or is_declared(self.__class__, key):  # the first is quick, the second exact
+        elif declared is not None or is_declared(self.__class__, key) or key in self.__dict__:
+            # The first is quick, the second exact; whoever asks for `__dict__` makes the object have a dict.
             object.__setattr__(self, key, value)
         elif key.upper() in SocketOption.__members__:
             self.set(SocketOption[key.upper()], value)
@@ -1155,7 +1156,7 @@ def check_option_value(option: int, optval: object) -> None:
         pass  # clears the filter
     elif not isinstance(optval, int):
         raise TypeError(f"expected int, got: {optval!r} (option {option_name(option)})")
-    elif optval.bit_length() >= _INT_BITS[kind] and optval != -(1 << _INT_BITS[kind] - 1):
+    elif optval.bit_length() >= (bits := 64 if kind is _OptType.int64 else 32) and optval != -(1 << bits - 1):
         raise OverflowError(f"value too large to convert to {kind.value}: {optval} (option {option_name(option)})")
     if not isinstance(option, int):
         raise TypeError(f"an integer is required, got option {option!r}")

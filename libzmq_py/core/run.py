@@ -93,7 +93,7 @@ class OutRun:
         self._count = count
         self._to_all = to_all
         self.commands = commands
-        self.room: Iterator[tuple[Callable[[Message], None], Sequence[bool], Callable[[], None]]]
+        self.room: Iterator[tuple[Callable[[Message], None], Sequence[int], Callable[[], None]]]
         if to_all and len(pipes) > 1:
             self._appends = [pipe._out_queue.append for pipe in pipes]
             self._asleep = [pipe._out_asleep for pipe in pipes]

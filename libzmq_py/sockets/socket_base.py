@@ -20,7 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import index
-from threading import Condition, RLock, get_ident
+from threading import Condition, Lock, RLock, get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from libzmq_py import transports
@@ -75,11 +75,37 @@ _NOT_SO_SOON: Final = -1000
 _ALWAYS: Final = deque([None])
 
 
+# What sockets have that nobody watches: wants no event, and is never started.
+_NO_MONITOR: Final = Monitor()
+_FAILURES_LOCK: Final = Lock()
+
+
 class SocketBase(Own):
     """Base of the socket types. Subclasses give the `x*` methods their meaning."""
 
     # Set by the pattern modules that need more than the plain session (libzmq: session_base_t::create).
     session_class: ClassVar[type[SessionBase]] = SessionBase
+
+    # Defaults on the class: what most sockets never change until they are closed, and what no message asks for. An
+    # object of up to 30 attributes of its own needs no dict.
+    _condition: Condition | None = None
+    # The thread that waits on the mailbox (0: none does); those that wait to be told, or poll its descriptor.
+    _watcher = 0
+    _others: frozenset[int] = frozenset()
+    # Says of messages that wait whether all of them pass, where not all do; who is told what went out in runs.
+    _in_filter: Callable[[list[Message]], bool] | None = None
+    _settle_out: Callable[[int], None] | None = None
+    _ctx_terminated = False
+    _closed = False
+    _destroyed = False
+    _monitor = _NO_MONITOR
+    # The newest, for people.
+    handshake_failures: tuple[HandshakeFailure, ...] = ()
+    _reaper_poller: Poller | None = None
+    _reaper_handle: Handle | None = None
+    thread_safe = False
+    # zmq_disconnect was called while RECONNECT_STOP had AFTER_DISCONNECT; read by connecters.
+    is_disconnected = False
 
     def __init__(self, ctx: Any, tid: int, sid: int, type_: int) -> None:
         """Use `ctx.create_socket`.
@@ -88,7 +114,7 @@ class SocketBase(Own):
             OSError: no file descriptor for the mailbox.
         """
         options = Options()
-        options.type = type_
+        options.type = int(type_)  # a plain number, which the collector need not visit
         options.socket_id = sid
         options.ipv6 = ctx.default_ipv6
         options.linger = ctx.default_linger
@@ -96,15 +122,8 @@ class SocketBase(Own):
         self.mailbox = Mailbox()
         # Held during each call, but not while it waits: a socket may be used from several threads (libzmq: may not).
         self._sync = self.mailbox.input_sync = RLock()
-        self._condition: Condition | None = None
-        # The thread that waits on the mailbox (0: none does); those that wait to be told, or poll its descriptor.
-        self._watcher = 0
-        self._others: set[int] = set()
         # Hot path: what send and recv test before anything else.
         self._commands: deque[Any] = self.mailbox.commands
-        self._ctx_terminated = False
-        self._closed = False
-        self._destroyed = False
         self._pipes: Array[Pipe] = Array()
         # Endpoint text -> what was made for it, with the pipe if it was made by connect.
         self._endpoints: dict[str, list[tuple[Own, Pipe | None]]] = {}
@@ -113,31 +132,20 @@ class SocketBase(Own):
         # Frames of the current message that recv has not given yet.
         self._rcv_parts: deque[Frame] = deque()
         self._fq: FQ | None = None
-        # Where receiving is this and nothing else, but for a filter that says whether all of some messages pass; a way
-        # to ask which pipes every next message goes to; and who is told of what went in runs (`_grant_out`). There the
-        # socket may be passed by. See `core/run.py`.
+        # Where receiving is this and nothing else, and a way to ask which pipes every next message goes to: there the
+        # socket may be passed by, in runs. See `core/run.py`.
         self._straight_fq: FQ | None = None
-        self._in_filter: Callable[[list[Message]], bool] | None = None
         self._straight_out: Callable[[], Collection[Pipe]] | None = None
-        self._settle_out: Callable[[int], None] | None = None
         self.in_run: InRun | None = None
         self.out_run: OutRun | None = None
         # Calls in a row that a run could have spared.
         self._in_row = self._out_row = 0
         # Messages in a row that were not waited for long; see `_came_soon`.
         self._soon = 0
-        self._monitor = Monitor()
-        # The newest, for people.
-        self.handshake_failures: list[HandshakeFailure] = []
-        self._reaper_poller: Poller | None = None
-        self._reaper_handle: Handle | None = None
         # Hot path: a wake-up passes no frame that only passes it on.
         self.read_activated = self.xread_activated  # type: ignore[method-assign]
-        self.thread_safe = False
         # connect() to an endpoint already connected does nothing (DEALER, SUB, PUB, REQ).
         self._single_connect = False
-        # zmq_disconnect was called while RECONNECT_STOP had AFTER_DISCONNECT; read by connecters.
-        self.is_disconnected = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} socket {self.options.socket_id}>"
@@ -253,11 +261,11 @@ class SocketBase(Own):
 
     def _wait_to_be_told(self, timeout: int) -> None:
         me = get_ident()
-        self._others.add(me)
+        self._others |= {me}
         try:
             self._changed.wait(None if timeout < 0 else timeout / 1000)
         finally:
-            self._others.discard(me)
+            self._others -= {me}
             if self._others or self._closed:
                 self._changed.notify_all()
         if self._closed:
@@ -287,7 +295,7 @@ class SocketBase(Own):
         with self._sync:
             if self._closed:
                 self._refuse_closed()
-            self._others.add(get_ident())
+            self._others |= {get_ident()}
 
     def end_poll(self, rang: bool) -> None:
         """The wait is over, or did not begin; `rang`: the descriptor was readable."""
@@ -295,7 +303,7 @@ class SocketBase(Own):
         with self._sync:
             if me not in self._others:
                 return
-            self._others.discard(me)
+            self._others -= {me}
             if self._closed:
                 self._changed.notify_all()
             elif mailbox.keep_armed:
@@ -1063,6 +1071,8 @@ class SocketBase(Own):
             transport, _ = self._parse_endpoint(endpoint)
             if transport is not None:
                 raise zmq_error(Errno.EPROTONOSUPPORT, f"Protocol not supported (monitor endpoint {endpoint!r})")
+            if self._monitor is _NO_MONITOR:
+                self._monitor = Monitor()
             self._monitor.start(self.ctx, endpoint, events, version, type_)
 
     def monitor_pipes_stats(self) -> None:
@@ -1136,9 +1146,9 @@ class SocketBase(Own):
         self._monitor.event(pair, 0x4000, code)
 
     def handshake_failure(self, failure: HandshakeFailure) -> None:
-        """A connection did not come to be. Any thread: both steps are atomic, and one too many is no harm."""
-        self.handshake_failures.append(failure)
-        del self.handshake_failures[:-_MAX_FAILURES]
+        """A connection did not come to be. Any thread."""
+        with _FAILURES_LOCK:
+            self.handshake_failures = (*self.handshake_failures, failure)[-_MAX_FAILURES:]
 
 
 def flag_value(option: int, value: int | bytes | None) -> bool:
