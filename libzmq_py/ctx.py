@@ -284,6 +284,11 @@ class Ctx:
         if mailbox is not None:
             mailbox.send(command)
 
+    def post_command(self, tid: int, command: Command) -> Mailbox | None:
+        """Put a command into a mailbox and leave the bell alone: the mailbox, if its reader is to be woken."""
+        mailbox = self._slots[tid]
+        return mailbox if mailbox is not None and mailbox.post(command) else None
+
     # -- inproc (see transports/inproc.py) --------------------------------------------------------------------------
 
     def register_endpoint(self, addr: str, endpoint: InprocEndpoint) -> None:

@@ -181,7 +181,8 @@ class SessionBase(Own, IOObject):
 
     def request_input(self, mailbox: Mailbox | None) -> None:
         """Ask that the socket's thread may read while it waits, or (None) that this thread read again. Any thread."""
-        self._send_command(self, CommandType.LEND_INPUT, mailbox)
+        # By the socket's context, as the session's own (`Courier`) is for the I/O thread alone.
+        self._socket.ctx.send_command(self.tid, (self, CommandType.LEND_INPUT, (mailbox,)))
 
     def process_lend_input(self, mailbox: Mailbox | None) -> None:
         """The socket asks for the input, or gives it back."""

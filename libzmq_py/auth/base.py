@@ -77,7 +77,11 @@ class Authenticator:
         self.log = log or logging.getLogger("libzmq_py.auth")
 
     def start(self) -> None:
-        """Bind the handler's socket."""
+        """Bind the handler's socket.
+
+        Raises:
+            ZMQError: EADDRINUSE, the context has a handler already; else as ``Context.socket``.
+        """
         from libzmq_py.api.socket import Socket
 
         self.zap_socket = self.context.socket(REP, socket_class=Socket)

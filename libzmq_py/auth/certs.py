@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Key files, in the format of czmq's zcert and of pyzmq: `name.key` for everybody, `name.key_secret` for nobody.
+"""Key files, in the format of czmq's zcert and of pyzmq: `name.key` for everybody, `name.key_secret` for nobody::
 
     #   ****  Generated on 2026-11-22 12:00:00 by libzmq_py  ****
     metadata

@@ -103,7 +103,12 @@ class ThreadAuthenticator(Authenticator):
         self.thread = None
 
     def start(self) -> None:
-        """Start the thread; when this returns, peers are asked about."""
+        """Start the thread; when this returns, peers are asked about.
+
+        Raises:
+            ZMQError: As ``Authenticator.start``.
+            RuntimeError: The thread does not start.
+        """
         from libzmq_py.api.socket import Socket
 
         super().start()

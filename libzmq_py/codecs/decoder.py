@@ -13,7 +13,7 @@ import io
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg, message_of
+from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg
 
 _LARGEST_KEPT: Final = 1 << 24
 _NO_BODY: Final = memoryview(b"")
@@ -183,8 +183,8 @@ class FrameDecoder:
         self.collector = FrameCollector()
         # Flags of the large frame being collected.
         self._flags = 0
-        # Frames of the multipart message being gathered.
-        self._parts: list[Frame] = []
+        # Frames of the multipart message being gathered; None before the first such message.
+        self._parts: list[Frame] | None = None
         self.gathering = Gathering(self._limit)
         self.has_commands = False
         self.error: DecodeError | None = None
@@ -206,7 +206,7 @@ class FrameDecoder:
 
     def _check_parts(self, out: list[Message]) -> None:
         """A message that does not end must not grow for ever. Once per read that ends within one."""
-        self.error = self.error or self.gathering.check(self._parts, out)
+        self.error = self.error or self.gathering.check(self._parts or (), out)
 
     def _begin_large(self, start: bytes, missing: int, flags: int) -> None:
         try:
@@ -221,10 +221,17 @@ class FrameDecoder:
             self.has_commands = True
             out.append(Msg(body, msg_flags(flags)))
             return
-        self._parts.append(body)
-        if not flags & MORE_FLAG:
-            out.append(message_of(tuple(self._parts)))
-            self._parts.clear()
+        parts = self._parts
+        if flags & MORE_FLAG:
+            if parts is None:
+                parts = self._parts = []
+            parts.append(body)
+        elif parts:
+            parts.append(body)
+            out.append(tuple(parts))
+            parts.clear()
+        else:
+            out.append(body)
 
 
 def msg_flags(flags: int) -> int:

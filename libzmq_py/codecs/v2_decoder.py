@@ -126,6 +126,8 @@ class V2Decoder(FrameDecoder):
                 self.has_commands = True
                 out.append(Msg(data[start:stop], msg_flags(flags)))
             else:
+                if parts is None:
+                    parts = self._parts = []
                 parts.append(data[start:stop])
         if pos < end:
             collector.tail = data[pos:]

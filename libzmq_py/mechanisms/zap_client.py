@@ -122,7 +122,7 @@ class ZapClient(Mechanism):
         except MechanismError as error:
             raise _bad_reply(str(error), code) from error
         # The first of a name counts, so metadata cannot forge a user id.
-        self.zap_properties = [(_USER_ID, user_id), *properties]
+        self.zap_properties = ((_USER_ID, user_id), *properties)
         self.status_code = status
         self.handle_zap_status_code(text.decode("utf-8", "backslashreplace")[:255])
 

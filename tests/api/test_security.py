@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -180,6 +182,9 @@ def test_pickles_of_friends(fresh: None, socket: SocketFactory, raw: RawPeers) -
         ({"Peer-Address": "192.0.2.1"}, {"curve_server": 1}, True),
         ({"Peer-Address": "192.0.2.1"}, {"curve_serverkey": b"k" * 32}, False),
         ({"Peer-Address": "192.0.2.1"}, {"plain_username": b"u"}, True),
+        ({"Peer-Address": "192.0.2.1"}, {"gssapi_server": 1}, True),
+        ({"Peer-Address": "192.0.2.1"}, {"gssapi_service_principal": b"zmq@host"}, False),
+        ({"Peer-Address": "192.0.2.1"}, {"gssapi_service_principal": b"zmq@host", "gssapi_plaintext": 1}, True),
         (None, {}, False),
     ],
 )
@@ -191,7 +196,8 @@ def test_pickles_of_strangers(
     options: dict[str, Any],
     warned: bool,
 ) -> None:
-    """Whoever is on another machine, unless it was authenticated, or is the server whose key we know."""
+    """Whoever is on another machine, unless it was authenticated, or is the server that we know."""
+    monkeypatch.setitem(sys.modules, "gssapi", types.ModuleType("gssapi"))  # for the options' sake
     pull = socket(zmq.PULL, **options)
     push = socket(zmq.PUSH)
     pull.bind("inproc://strangers")

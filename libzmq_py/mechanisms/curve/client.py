@@ -98,8 +98,7 @@ class CurveClient(CurveMechanismBase, Mechanism):
     def destroy(self) -> None:
         """The connection has ended: forget its keys."""
         self._forget_handshake()
-        if self.precom is not None:
-            self.precom.wipe()
+        self.forget_keys()
 
     def _forget_handshake(self) -> None:
         self._cn_secret.wipe()

@@ -97,8 +97,7 @@ class CurveServer(CurveMechanismBase, ZapClientCommonHandshake):
         """The connection has ended: forget its keys."""
         self.forget_cookie()
         self._cn_secret.wipe()
-        if self.precom is not None:
-            self.precom.wipe()
+        self.forget_keys()
 
     # -- HELLO, WELCOME -----------------------------------------------------------------------------------------------
 

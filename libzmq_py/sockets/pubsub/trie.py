@@ -10,8 +10,13 @@ ones see `long_prefixes.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import repeat
+from typing import Any, Final
 
 from libzmq_py.sockets.pubsub.long_prefixes import CHUNK, LongPrefixes
+
+# More prefixes than this are looked up by their lengths.
+_FEW: Final = 16
 
 
 class Trie:
@@ -78,6 +83,12 @@ class Trie:
             if data[:length] in counts:
                 return True
         return self._long is not None and any(True for _ in self._long.of(data))
+
+    def check_all(self, msgs: list[Any]) -> bool:
+        """True if all of these messages, which are bytes, match. Hot path: nothing but C runs per message."""
+        if len(self._counts) > _FEW:
+            return all(map(self.check, msgs))
+        return all(map(bytes.startswith, msgs, repeat(tuple(self._counts))))
 
     def apply(self, func: Callable[[bytes], object]) -> None:
         """Call `func` with every prefix, in byte order, the shorter first."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from libzmq_py.constants import SocketOption, SocketType
 from libzmq_py.core.pipe import Pipe
+from libzmq_py.core.run import OutRun, grant_out_to_all
 from libzmq_py.msg import Frame, Message, Msg, frame_bytes, frames_of, message_of
 from libzmq_py.options import refused_option
 from libzmq_py.sockets.pubsub.dist import Dist
@@ -134,6 +135,9 @@ class XPub(SocketBase):
             return ()
         return self._subscriptions.always_matching()
 
+    def _grant_out(self) -> OutRun | None:
+        return grant_out_to_all(self._all_subscribers(), self._commands)
+
     def _send_part(self, frame: Frame, more: bool) -> bool:
         if not self._more_send:
             return self._send_zoned(frame_bytes(frame), frame, more)  # type: ignore[arg-type]
@@ -167,6 +171,10 @@ class XPub(SocketBase):
     def xhas_out(self) -> bool:
         """Always."""
         return True
+
+    def xroom(self, limit: int) -> int:
+        """Any number, as what cannot be sent is dropped; with XPUB_NODROP it depends on the topic."""
+        return limit if self._lossy else 1
 
     # -- recv -------------------------------------------------------------------------------------------------------
 
