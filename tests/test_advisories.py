@@ -457,7 +457,7 @@ def test_master_acef50b8() -> None:
         assert not ends.b.check_write()
 
 
-# --- GSSAPI's, held by the mechanisms there are ----------------------------------------------------------------------
+# --- of GSSAPI, but of the others here; its own are in mechanisms/test_gssapi.py and test_gssapi_messages.py ---------
 
 NULL_READY = b"\5READY" + properties("DEALER")
 

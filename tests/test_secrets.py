@@ -173,6 +173,7 @@ def test_handshakes(
     socket: SocketFactory,
     guard: Any,
     made: list[bytes],
+    kept: list[Secret],
     listener: Listener,
     server: dict[str, Any],
     client: dict[str, Any],
@@ -191,6 +192,8 @@ def test_handshakes(
     else:
         wait_until(lambda: bound.last_handshake_failures and connected.last_handshake_failures, "the failures")
     listener.drain(bound, connected)
+    made += map(bytes, kept)  # some are made in their place
+    made = [key for key in made if any(key)]
     text = listener.text()
     assert "ZmtpEngine" in text or "handshake failed" in text
     assert len(made) >= 4 or "curve" not in str(server) + str(client) or not good
@@ -343,7 +346,7 @@ def test_a_connection_that_ends_forgets_its_keys(socket: SocketFactory, kept: li
     client.connect(bind(server))
     client.send(b"x")
     assert server.recv() == b"x"
-    assert sum(not overwritten(secret) for secret in kept) == 2
+    assert sum(not overwritten(secret) for secret in kept) >= 2, "the connection's own"
     client.close()
     server.close()
     wait_until(lambda: all(map(overwritten, kept)), "all keys to be overwritten")

@@ -11,7 +11,12 @@ import pytest
 from libzmq_py.codecs.v1_decoder import V1Decoder
 from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.mechanisms.curve.base import CurveDecoder
+from libzmq_py.mechanisms.curve.boxes import BoxKey
 from libzmq_py.mechanisms.curve.crypto import Secret
+from libzmq_py.mechanisms.gssapi import base as gssapi
+from libzmq_py.mechanisms.gssapi.base import GssapiDecoder
+from libzmq_py.msg import MORE
+from tests.mechanisms.gssapi_fakes import FakeContext
 from tests.support.box import seal
 from tests.support.raw_peer import frame, ping, v1_frame
 from tests.support.security import nonce64
@@ -110,7 +115,7 @@ def test_without_maxmsgsize(kind: str) -> None:
 
 def test_sealed_frames() -> None:
     """CURVE counts the frames inside."""
-    decoder = CurveDecoder(V2Decoder(100_000), Secret(KEY), b"CurveZMQMESSAGEC", 0)
+    decoder = CurveDecoder(V2Decoder(100_000), BoxKey(Secret(KEY), b"CurveZMQMESSAGEC"), 0)
 
     def sealed() -> Iterator[bytes]:
         number = 0
@@ -118,6 +123,20 @@ def test_sealed_frames() -> None:
             number += 1
             box = seal(b"\1" + bytes(1000), b"CurveZMQMESSAGEC" + nonce64(number), KEY)
             yield frame(b"\x07MESSAGE" + nonce64(number) + box)
+
+    decoder._gathering._limit = 200_000
+    taken = refused_after(decoder, sealed(), 10**6)
+    assert 180_000 < taken < 220_000
+
+
+def test_frames_sealed_by_gssapi() -> None:
+    """So does GSSAPI."""
+    sender = FakeContext((), ())
+    decoder = GssapiDecoder(V2Decoder(100_000), FakeContext((), ()))
+
+    def sealed() -> Iterator[bytes]:
+        while True:
+            yield frame(gssapi.seal(sender, MORE, bytes(1000)))
 
     decoder._gathering._limit = 200_000
     taken = refused_after(decoder, sealed(), 10**6)
