@@ -57,7 +57,7 @@ def proxy_steerable(
         frontend: Where requests come from.
         backend: Where they go to.
         capture: A socket that is sent a copy of every message.
-        control: A socket on which PAUSE, RESUME, TERMINATE and STATISTICS come in.
+        control: A socket on which PAUSE, RESUME, TERMINATE and STATISTICS come in: PAIR, PULL, SUB or REP.
 
     Returns:
         0, after TERMINATE.

@@ -43,6 +43,20 @@ def test_a_socket_tells_why_handshakes_failed(socket: SocketFactory, raw: RawPee
     assert "CURVE" in str(failure)
 
 
+def test_a_peer_cannot_write_lines_of_our_log(
+    socket: SocketFactory, raw: RawPeers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it offers is shown on one line, without anything that a terminal would obey."""
+    caplog.set_level("DEBUG", logger="libzmq_py")
+    dealer = socket(zmq.DEALER)
+    raw.connect(bind(dealer)).send(greeting(mechanism=b"A\nroot let in\x1b[31m"))
+    wait_until(lambda: dealer.last_handshake_failures, "the failure")
+    (failure,) = dealer.last_handshake_failures
+    for text in [str(failure), repr(failure), *(record.getMessage() for record in caplog.records)]:
+        assert text.isprintable(), text
+    assert "\\nroot let in" in str(failure)
+
+
 def test_only_so_many_are_kept(socket: SocketFactory, raw: RawPeers) -> None:
     """The newest 32, however many peers fail."""
     dealer = socket(zmq.DEALER)

@@ -187,12 +187,18 @@ class GssapiMechanismBase(Mechanism):
         """The connection has ended: forget its key."""
         self._context = None
 
+    def _made_context(self) -> SecurityContext:
+        if self._context is None:
+            raise AssertionError("the tokens were exchanged, so there is a context")
+        return self._context
+
     def secure(self, encoder: Any, decoder: Any, downgrade_sub: bool) -> tuple[Any, Any]:
         """What encodes and decodes from now on; see `Mechanism.secure`."""
         if self.options.gss_plaintext:
             return encoder, decoder
-        context, host = self._context, self._host
-        assert context is not None and host is not None
+        context, host = self._made_context(), self._host
+        if host is None:
+            raise AssertionError("a mechanism that is in use has a host")
         return GssapiEncoder(context, downgrade_sub, host.encoding_failed), GssapiDecoder(decoder, context)
 
     def produce_token(self, token: bytes) -> bytes:
@@ -218,8 +224,7 @@ class GssapiMechanismBase(Mechanism):
         ready = _READY + self.basic_properties()
         if self.options.gss_plaintext:
             return ready
-        assert self._context is not None
-        return seal(self._context, 0, ready)
+        return seal(self._made_context(), 0, ready)
 
     def process_ready(self, command: bytes) -> None:
         """Take READY.
@@ -228,8 +233,7 @@ class GssapiMechanismBase(Mechanism):
             MechanismError: it is none, does not open, or says something wrong.
         """
         if not self.options.gss_plaintext:
-            assert self._context is not None
-            command = unseal(self._context, command)[1:]
+            command = unseal(self._made_context(), command)[1:]
         self.check_basic_command_structure(command)
         if not command.startswith(_READY):
             raise unexpected_command(command)

@@ -29,7 +29,7 @@ class State(enum.Enum):
     """How far the client's side has come."""
 
     CALL_NEXT_INIT = "asking Kerberos"
-    RECV_NEXT_TOKEN = "waiting for a token"
+    RECV_NEXT_TOKEN = "waiting for a token"  # noqa: S105 - no password
     RECV_READY = "waiting for READY"
     SEND_READY = "sending READY"
     CONNECTED = "ready"
