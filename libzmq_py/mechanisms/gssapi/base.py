@@ -89,6 +89,7 @@ class FrameDecoder(Protocol):
 
     collector: Any
     error: Any
+    gathering: Any
 
     def feed(self, data: bytes) -> None:
         """Take bytes."""
@@ -103,7 +104,7 @@ class FrameDecoder(Protocol):
 class GssapiDecoder:
     """Sans-I/O; see `codecs.decoder.Decoder`. What is no MESSAGE in its turn ends up in `error`."""
 
-    __slots__ = ("_context", "_frames", "_parts", "collector", "error", "has_commands")
+    __slots__ = ("_context", "_frames", "_gathering", "_parts", "collector", "error", "has_commands")
 
     def __init__(self, frames: FrameDecoder, context: SecurityContext) -> None:
         """`frames`: takes the stream apart."""
@@ -112,6 +113,7 @@ class GssapiDecoder:
         self._context = context
         # Frames of the multipart message being gathered.
         self._parts: list[Frame] = []
+        self._gathering: Any = frames.gathering.fresh()
         self.has_commands = False
         self.error: Exception | None = None
 
@@ -141,8 +143,9 @@ class GssapiDecoder:
                 self._deliver(unseal(self._context, command), out)
         except MechanismError as error:
             self.error = error
-        else:
-            self.error = self._frames.error
+        if self._parts or self._gathering.count:
+            self.error = self.error or self._gathering.check(self._parts, out)
+        self.error = self.error or self._frames.error
         return out
 
     def _deliver(self, plaintext: bytes, out: list[Message]) -> None:
