@@ -250,9 +250,68 @@ def decoding(batch: list[Any]) -> Case:
     return build
 
 
+def curve_codecs() -> tuple[Any, Callable[[], Any]]:
+    """An encoder of CURVE's MESSAGE commands, and what makes decoders of what it writes first."""
+    from libzmq_py.codecs.v2_decoder import V2Decoder
+    from libzmq_py.mechanisms.curve.base import CurveDecoder, CurveEncoder, Nonces
+    from libzmq_py.mechanisms.curve.boxes import BoxKey
+    from libzmq_py.mechanisms.curve.crypto import Secret
+
+    key = BoxKey(Secret(b"k" * 32), b"CurveZMQMESSAGEC")
+    return CurveEncoder(key, Nonces(), False), lambda: CurveDecoder(V2Decoder(-1), key, 0)
+
+
+def sealing(batch: list[Any]) -> Case:
+    def build(stack: ExitStack) -> Callable[[], None]:
+        encode = curve_codecs()[0].encode
+
+        def run() -> None:
+            b"".join(encode(batch))
+
+        return run
+
+    return build
+
+
+def opening(batch: list[Any]) -> Case:
+    """Nonces count up, so each round has a new decoder."""
+
+    def build(stack: ExitStack) -> Callable[[], None]:
+        encoder, new_decoder = curve_codecs()
+        data = b"".join(encoder.encode(batch))
+        if new_decoder().decode(data) != batch:
+            raise AssertionError("the decoder does not give back what was encoded")
+
+        def run() -> None:
+            new_decoder().decode(data)
+
+        return run
+
+    return build
+
+
 for label, messages in shapes():
     CASES[f"codec encode {label}"] = encoding(messages)
     CASES[f"codec decode {label}"] = decoding(messages)
+for label, messages in [*shapes(), ("64 KiB", [b"x" * 65536] * BATCH)]:
+    CASES[f"curve encode {label}"] = sealing(messages)
+    CASES[f"curve decode {label}"] = opening(messages)
+
+
+def one_curve_message(stack: ExitStack) -> Callable[[], None]:
+    """A request or a reply: each by itself, there and back."""
+    encoder, new_decoder = curve_codecs()
+    encode, decode = encoder.encode, new_decoder().decode
+    message = [(b"", b"x" * 10)]
+
+    def run() -> None:
+        for _ in range(BATCH):
+            decode(bytes(encode(message)[0]))
+
+    return run
+
+
+CASES["curve encode, decode lone 10 B"] = one_curve_message
 
 
 def pair(stack: ExitStack, near_type: str, far_type: str) -> tuple[Any, Any]:

@@ -108,6 +108,15 @@ class Mailbox:
                 self._signaler.send()
                 raise
 
+    def post(self, command: Command) -> bool:
+        """Queue a command; True if the reader sleeps, in which case the caller owes a `wake` (an I/O thread)."""
+        self.commands.append(command)
+        return bool(self._asleep)
+
+    def wake(self) -> None:
+        """Wake the reader, if it still sleeps."""
+        self._wake()
+
     def arm(self) -> bool:
         """Put the reader to sleep; False if a command waits after all (the reader must look before it waits)."""
         if not self._asleep:
@@ -124,11 +133,12 @@ class Mailbox:
 
     def silence(self) -> None:
         """Stop the bell: for a reader that has found `fd` readable."""
-        self._signaler.drain()
+        with self._sync:  # another thread may be closing the socket
+            self._signaler.drain()
 
     def rearm(self) -> bool:
         """As `arm`, for a watched mailbox: whatever rang before this moment is silenced first."""
-        self._signaler.drain()
+        self.silence()
         return self.arm()
 
     @property
@@ -138,13 +148,12 @@ class Mailbox:
 
     def recv(self, timeout: int) -> Command | None:
         """The next command, or None after `timeout` milliseconds (0: do not wait, -1: for ever)."""
-        if timeout > 0:
-            deadline = time.monotonic() + timeout / 1000
-            while not self.commands and timeout > 0:
-                self.wait(timeout)
-                timeout = int((deadline - time.monotonic()) * 1000 + 0.999)
-        while timeout < 0 and not self.commands:
-            self.wait(timeout)
+        deadline = time.monotonic() + timeout / 1000
+        remaining = timeout
+        while not self.commands and (timeout < 0 or remaining > 0):
+            self.wait(remaining)
+            if timeout > 0:
+                remaining = int((deadline - time.monotonic()) * 1000 + 0.999)
         if not self.commands and (not self.keep_armed or self.rearm()):
             return None
         return self.commands.popleft() if self.commands else None

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import errno
+import gc
 import socket
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -347,6 +349,20 @@ def test_terminate_tells_nobody(rig: MakeRig) -> None:
     assert (pull.poller.handles, pull.poller.timers) == ([], [])
     pull.peer.settimeout(5)
     assert pull.peer.recv(1) == b""
+
+
+def test_a_large_message_that_does_not_end_is_forgotten(rig: MakeRig) -> None:
+    """With the connection, not when the collector comes (fuzzing)."""
+    pull = rig()
+    pull.send(b"\2" + (1 << 20).to_bytes(8, "big") + b"x")
+    body = weakref.ref(pull.engine._decoder.collector._body)
+    assert body() is not None
+    gc.disable()
+    try:
+        pull.hang_up()
+        assert body() is None
+    finally:
+        gc.enable()
 
 
 def test_terminate_before_plug() -> None:

@@ -8,6 +8,7 @@ order of things when the kernel is full.
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +22,8 @@ from libzmq_py.engines.stream_engine_base import (
     HEARTBEAT_TIMEOUT_TIMER,
     HEARTBEAT_TTL_TIMER,
 )
-from libzmq_py.engines.zmtp_engine import COOKIE_TIMER, ZmtpEngine
+from libzmq_py.engines.zmtp_engine import COOKIE_TIMER, ENCODING_TIMER, ZmtpEngine
+from libzmq_py.mechanisms.mechanism import MechanismError
 from libzmq_py.metadata import add_property
 from libzmq_py.msg import CANCEL, SUBSCRIBE, Msg
 from tests.engines.fakes import GREETING, GREETING_3_0, SIGNATURE, Rig, frame, ready
@@ -220,6 +222,34 @@ def test_why_a_handshake_failed(rig: MakeRig) -> None:
     assert "CURVE server" in str(failure)
 
 
+@pytest.mark.parametrize("stream", [b"\1\0" + b"\xff" * 70, SIGNATURE + b"\1\5" + b"\xff" * 70])
+def test_an_old_peer_offers_no_mechanism(rig: MakeRig, stream: bytes) -> None:
+    """Whatever bytes of its lie where a 3.x greeting has one, in one read (fuzzing)."""
+    one = rig()
+    one.session.zap_enabled = True
+    one.plug()
+    one.send(stream)
+    assert [(failure.offered, failure.step) for failure in one.session.failures] == [("", "greeting")]
+
+
+@pytest.mark.parametrize("pieces", [1, 30])
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_limit_of_a_handshake_command(rig: MakeRig, pieces: int, more: int) -> None:
+    """64 KiB, whether its end comes in a large read or a small one (fuzzing)."""
+    one = rig()
+    one.plug()
+    head = b"\5READY" + add_property("Socket-Type", b"PUSH") + b"\1x"
+    rest = (1 << 16) - len(head) - 4 + more
+    stream = frame(head + rest.to_bytes(4, "big") + bytes(rest), 4)
+    one.send(GREETING)
+    size = -(-len(stream) // pieces)
+    one.engine._read_size = 1 << 18
+    for start in range(0, len(stream), size):
+        one.send(stream[start : start + size])
+    assert one.session.readies == 1 - more
+    assert one.session.errors == [(False, PROTOCOL)] * more
+
+
 def test_why_a_handshake_did_not_end(rig: MakeRig) -> None:
     """A peer that closes or is silent has a reason too; one that was connected has none."""
     one = rig()
@@ -250,13 +280,42 @@ def test_old_peers_are_refused_where_security_was_asked_for(rig: MakeRig, greeti
     assert one.session.readies == 0
 
 
-def test_security_that_cannot_be_given_lets_nobody_in(rig: MakeRig) -> None:
+def test_security_that_cannot_be_given_lets_nobody_in(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mechanism we do not have is refused even when the peer offers the same."""
+    monkeypatch.setitem(sys.modules, "gssapi", None)
+    monkeypatch.delitem(sys.modules, "libzmq_py.mechanisms.gssapi.kerberos", raising=False)
     one = rig(mechanism=SecurityMechanism.GSSAPI)
     one.plug()
     one.send(SIGNATURE + b"\3\1" + b"GSSAPI".ljust(20, b"\0") + bytes(32))
     assert [reason for _, reason in one.session.errors] == [PROTOCOL]
     assert one.session.readies == 0
+
+
+class BrokenEncoder:
+    """Cannot seal what it is given."""
+
+    def __init__(self, engine: ZmtpEngine) -> None:
+        self._engine = engine
+
+    def encode(self, msgs: list[Any]) -> list[bytes]:
+        self._engine.encoding_failed(MechanismError("expired"))
+        return [b""]
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_what_cannot_be_sealed_ends_the_connection(rig: MakeRig, direct: bool) -> None:
+    """From the I/O thread and not at once, as it may be the socket's that sends; it may be made anew."""
+    one = ready_rig(rig, T.PUSH, "PULL")
+    one.engine._encoder = BrokenEncoder(one.engine)
+    one.session.to_send.append(b"lost")
+    one.session.direct_output() if direct else one.engine.restart_output()
+    assert one.session.errors == []
+    assert one.timers == {ENCODING_TIMER: 0}
+    one.expire(ENCODING_TIMER)
+    assert one.session.errors == [(True, CONNECTION)]
+    assert one.session.failures == []
+    one.peer.settimeout(5)
+    assert one.peer.recv(1) == b""
 
 
 # --- handshake -------------------------------------------------------------------------------------------------------
@@ -447,9 +506,23 @@ def test_every_ping_is_answered(rig: MakeRig) -> None:
 
 @pytest.mark.parametrize("ping", [PING, PING + b"\0"])
 def test_a_ping_without_a_ttl_breaks_the_protocol(rig: MakeRig, ping: bytes) -> None:
-    """libzmq reads beyond it; here it ends the connection, and what came before it is lost with it at most."""
+    """libzmq reads beyond it; here it ends the connection, after what came before it in the same read (fuzzing)."""
     one = ready_rig(rig)
-    one.send(frame(ping, 4))
+    one.send(frame(b"before") + frame(PING + b"\0\0a", 4) + frame(ping, 4) + frame(b"behind"))
+    assert one.session.errors == [(True, PROTOCOL)]
+    assert one.session.received == [b"before"]
+    assert one.recv(8) == frame(PONG + b"a", 4)
+
+
+def test_a_bad_ping_while_the_session_is_full(rig: MakeRig) -> None:
+    """The connection ends when the messages before it have been taken."""
+    one = ready_rig(rig)
+    one.session.room = 1
+    one.send(frame(b"1") + frame(b"2") + frame(PING, 4))
+    assert one.session.errors == []
+    one.session.room = 9
+    one.engine.restart_input()
+    assert one.session.received == [b"1", b"2"]
     assert one.session.errors == [(True, PROTOCOL)]
 
 

@@ -177,5 +177,5 @@ def test_order_is_libzmqs(steps: list[tuple[str, int]]) -> None:
             assert source is None or fq.last_in is source
         elif step == "has_in":
             assert fq.has_in() is (model.look(take=False) is not None)
-        assert fq._items == model.pipes
+        assert fq.items == model.pipes
         assert (fq._active, fq._current) == (model.active, model.current)

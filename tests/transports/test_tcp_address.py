@@ -19,7 +19,7 @@ from libzmq_py.errors import ZMQError
 from libzmq_py.options import Options
 from libzmq_py.transports.ip_resolver import IpResolver, IpResolverOptions
 from libzmq_py.transports.tcp import TCP
-from libzmq_py.transports.tcp.address import TcpAddress, _resolve_plain, canonical, resolve_connect
+from libzmq_py.transports.tcp.address import TcpAddress, _resolve_plain, canonical, resolve_connect, socks_destination
 from tests.transports.conftest import RealSockets, World, errno_of
 
 CONNECTABLE = ["127.0.0.1:1", "a-b.c_d:1", "[::1]:1", "::1:1", ":80", "host:0", "h:1x", "h:99999", "eth0:0;host:1"]
@@ -210,3 +210,15 @@ def test_falls_back_where_ipv6_is_missing(world: World, monkeypatch: pytest.Monk
 def test_every_type_can_use_it() -> None:
     """tcp is for all socket types."""
     assert all(TCP.fits(socket_type) for socket_type in range(21))
+
+
+@pytest.mark.parametrize("host", ["a..b", ".", "x" * 64, "x" * 250])
+def test_a_name_goes_to_the_proxy_as_it_is(host: str) -> None:
+    """Python's IDNA refuses these, and would do so in the I/O thread; whether they exist, the proxy knows (fuzzing)."""
+    assert socks_destination(f"{host}:80") == (bytes((3, len(host))) + host.encode(), 80)
+
+
+def test_a_number_goes_to_the_proxy_as_a_number() -> None:
+    """IPv4 and IPv6, with brackets or without."""
+    assert socks_destination("192.0.2.1:80") == (b"\1\xc0\0\2\1", 80)
+    assert socks_destination("[::1]:81") == (b"\4" + bytes(15) + b"\1", 81)

@@ -108,3 +108,7 @@ class Rep(Router):
     def xhas_out(self) -> bool:
         """True if a reply is owed."""
         return self._sending_reply and not self._rcv_parts and super().xhas_out()
+
+    def xroom(self, limit: int) -> int:
+        """One at a time."""
+        return 1

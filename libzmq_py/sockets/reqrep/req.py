@@ -165,6 +165,10 @@ class Req(Dealer):
         """True if a request may be sent now."""
         return not ((self._receiving_reply or self._rcv_parts) and self._strict) and super().xhas_out()
 
+    def xroom(self, limit: int) -> int:
+        """One at a time."""
+        return 1
+
     def xsetsockopt(self, option: int, value: int | bytes | None) -> bool:
         """REQ_CORRELATE, REQ_RELAXED."""
         if option == SocketOption.REQ_CORRELATE:

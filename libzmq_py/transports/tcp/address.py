@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import re
 import socket
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -151,11 +152,12 @@ def socks_destination(address: str) -> tuple[bytes, int]:
     port = int(port_text) if port_text.isascii() and port_text.isdigit() else 0
     if not 1 <= port <= _PORT_MAX:
         raise OSError(errno.EINVAL, f"no port number: {port_text!r}")
+    name = os.fsencode(host)
     try:
-        # Numbers only, so nothing is looked up.
-        family, _, _, _, sockaddr = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)[0]
+        # Numbers only, so nothing is looked up; as bytes, or Python would put IDNA in between (see IpResolver).
+        family, _, _, _, sockaddr = socket.getaddrinfo(name, None, flags=socket.AI_NUMERICHOST)[0]
     except socket.gaierror:
-        return domain(host.encode()), port
+        return domain(name), port
     return ip_address(socket.inet_pton(family, str(sockaddr[0]).partition("%")[0])), port
 
 

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Shows every command that objects of different threads send each other: ``python docs/internals/trace.py``.
+
+All of them pass through ``Ctx.send_command``. For as long as ``tracing`` lasts, one that notes them stands in its
+place.
+
+No libzmq twin: documentation.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import libzmq_py as zmq
+from libzmq_py.core.command import Command
+from libzmq_py.ctx import Ctx
+
+
+@contextmanager
+def tracing(lines: list[str]) -> Iterator[None]:
+    """Note each command: the thread that sends it, what it is, and for whom (slot and class)."""
+    send_command = Ctx.send_command
+
+    def noted(self: Ctx, tid: int, command: Command) -> None:
+        destination, kind, _arguments = command
+        sender = threading.current_thread().name.replace("MainThread", "application").replace("ZMQbg/", "")
+        lines.append(f"{sender:<11} {kind.value:<14} to {tid} {type(destination).__name__}")
+        send_command(self, tid, command)
+
+    Ctx.send_command = noted  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Ctx.send_command = send_command  # type: ignore[method-assign]
+
+
+def until_quiet(lines: list[str], pause: float = 0.2) -> None:
+    """Wait until nothing has been sent for a while."""
+    seen = -1
+    while seen != len(lines):
+        seen = len(lines)
+        time.sleep(pause)
+
+
+def tell(title: str, lines: list[str]) -> None:
+    """Print what has happened meanwhile."""
+    until_quiet(lines)
+    print(f"-- {title}", *lines, sep="\n")
+    lines.clear()
+
+
+def life_of_a_connection() -> None:
+    """A PUSH and a PULL over tcp: bind, connect, one message, and the end of both."""
+    lines: list[str] = []
+    with tracing(lines):
+        ctx: Any = zmq.Context()
+        pull = ctx.socket(zmq.PULL)
+        pull.bind("tcp://127.0.0.1:*")
+        tell("pull.bind", lines)
+        push = ctx.socket(zmq.PUSH)
+        push.connect(pull.last_endpoint)
+        tell("push.connect", lines)
+        push.send(b"hello")
+        tell("push.send", lines)
+        pull.recv()
+        tell("pull.recv", lines)
+        push.close()
+        tell("push.close", lines)
+        pull.poll(0)
+        tell("pull.poll", lines)
+        pull.close()
+        tell("pull.close", lines)
+        ctx.term()
+        tell("ctx.term", lines)
+
+
+if __name__ == "__main__":
+    life_of_a_connection()
