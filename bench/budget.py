@@ -332,16 +332,18 @@ def from_end_to_end(tree: Path, messages: int = MESSAGES) -> dict[str, Figures]:
 
 def _end_to_end(messages: int, options: dict[str, int]) -> Figures:
     peer = run.Peer.parse("libzmq_py")
-    spent: list[Figures] = []
+    spent: list[tuple[float, float]] = []
+    taken = 0.0
     for count in (messages, 2 * messages):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         shape = {"size": SIZE, "count": count, "warmup": messages // 5, **options}
         report = run.run_pushpull(peer, "tcp://127.0.0.1:*", shape)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
-        spent.append({"time": report["seconds"], "user": user, "system": system})
-    # The difference leaves out what the processes do before and after.
-    return {name: (spent[1][name] - spent[0][name]) / messages * 1e9 for name in spent[0]}
+        spent.append((after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime))
+        taken = report["seconds"] / count
+    # The difference leaves out what the processes do before and after; the receiver's clock does not run then.
+    user, system = ((more - less) / messages for less, more in zip(*spent, strict=True))
+    return {"time": taken * 1e9, "user": user * 1e9, "system": system * 1e9}
 
 
 def split(steps: Figures) -> dict[str, dict[str, Figures]]:
