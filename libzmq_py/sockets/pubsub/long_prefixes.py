@@ -25,12 +25,37 @@ class _Node:
     __slots__ = ("below", "counts", "ends", "lengths")
 
     def __init__(self) -> None:
-        self.below: dict[bytes, _Node] = _NONE
+        # A chunk -> what may follow it; or the prefix itself, while it is the only one that goes on like this.
+        self.below: dict[bytes, _Node | bytes] = _NONE
         # The last bytes of a prefix, fewer than a chunk -> the whole prefix.
         self.ends: dict[bytes, bytes] = _NONE
         # Length of such an end -> how many there are; and the lengths, ascending.
         self.counts: dict[int, int] = _NONE
         self.lengths: list[int] = []
+
+    def put(self, prefix: bytes, pos: int) -> None:
+        """Add a prefix that nothing here goes on like; `pos` bytes of it have led here."""
+        if len(prefix) - pos >= CHUNK:
+            if self.below is _NONE:
+                self.below = {}
+            self.below[prefix[pos : pos + CHUNK]] = prefix
+            return
+        if self.ends is _NONE:
+            self.ends, self.counts = {}, {}
+        end = prefix[pos:]
+        self.ends[end] = prefix
+        count = self.counts.get(len(end), 0)
+        self.counts[len(end)] = count + 1
+        if not count:
+            insort(self.lengths, len(end))
+
+    def remove_end(self, end: bytes) -> None:
+        """Remove what `put` has added to `ends`."""
+        del self.ends[end]
+        self.counts[len(end)] -= 1
+        if not self.counts[len(end)]:
+            del self.counts[len(end)]
+            self.lengths.remove(len(end))
 
 
 class LongPrefixes:
@@ -49,22 +74,16 @@ class LongPrefixes:
         node, pos = self._root, 0
         while len(prefix) - pos >= CHUNK:
             chunk = prefix[pos : pos + CHUNK]
-            pos += CHUNK
             following = node.below.get(chunk)
             if following is None:
-                following = _Node()
-                if node.below is _NONE:
-                    node.below = {}
+                break
+            pos += CHUNK
+            if isinstance(following, bytes):
+                alone, following = following, _Node()
+                following.put(alone, pos)
                 node.below[chunk] = following
             node = following
-        if node.ends is _NONE:
-            node.ends, node.counts = {}, {}
-        end = prefix[pos:]
-        node.ends[end] = prefix
-        count = node.counts.get(len(end), 0)
-        node.counts[len(end)] = count + 1
-        if not count:
-            insort(node.lengths, len(end))
+        node.put(prefix, pos)
 
     def rm(self, prefix: bytes) -> None:
         """Remove a prefix that is there, and the nodes that led to nothing else."""
@@ -72,15 +91,15 @@ class LongPrefixes:
         path: list[tuple[_Node, bytes]] = []
         while len(prefix) - pos >= CHUNK:
             chunk = prefix[pos : pos + CHUNK]
-            pos += CHUNK
+            following = node.below[chunk]
+            if isinstance(following, bytes):
+                del node.below[chunk]
+                break
             path.append((node, chunk))
-            node = node.below[chunk]
-        end = prefix[pos:]
-        del node.ends[end]
-        node.counts[len(end)] -= 1
-        if not node.counts[len(end)]:
-            del node.counts[len(end)]
-            node.lengths.remove(len(end))
+            node = following
+            pos += CHUNK
+        else:
+            node.remove_end(prefix[pos:])
         while path and not node.ends and not node.below:
             node, chunk = path.pop()
             del node.below[chunk]
@@ -89,7 +108,7 @@ class LongPrefixes:
         """The prefixes of `data`, the shorter first."""
         pos = 0
         node = self._root.below.get(data[:CHUNK])
-        while node is not None:
+        while isinstance(node, _Node):
             pos += CHUNK
             ends, left = node.ends, len(data) - pos
             for length in node.lengths:
@@ -99,3 +118,5 @@ class LongPrefixes:
                 if prefix is not None:
                     yield prefix
             node = node.below.get(data[pos : pos + CHUNK])
+        if node is not None and data.startswith(node):
+            yield node
