@@ -38,17 +38,20 @@ def tracing(lines: list[str]) -> Iterator[None]:
         Ctx.send_command = send_command  # type: ignore[method-assign]
 
 
-def until_quiet(lines: list[str], pause: float = 0.2) -> None:
-    """Wait until nothing has been sent for a while."""
+def until_quiet(lines: list[str], last: tuple[str, ...], pause: float = 0.3, patience: float = 10.0) -> None:
+    """Wait until these have been sent, and then nothing for a while."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and not all(any(words in line for line in lines) for words in last):
+        time.sleep(0.01)
     seen = -1
     while seen != len(lines):
         seen = len(lines)
         time.sleep(pause)
 
 
-def tell(title: str, lines: list[str]) -> None:
-    """Print what has happened meanwhile."""
-    until_quiet(lines)
+def tell(title: str, lines: list[str], *last: str) -> None:
+    """Print what has happened meanwhile, at least up to what is to come last."""
+    until_quiet(lines, last)
     print(f"-- {title}", *lines, sep="\n")
     lines.clear()
 
@@ -60,20 +63,20 @@ def life_of_a_connection() -> None:
         ctx: Any = zmq.Context()
         pull = ctx.socket(zmq.PULL)
         pull.bind("tcp://127.0.0.1:*")
-        tell("pull.bind", lines)
+        tell("pull.bind", lines, "to 3 Pull")
         push = ctx.socket(zmq.PUSH)
         push.connect(pull.last_endpoint)
-        tell("push.connect", lines)
+        tell("push.connect", lines, "to 3 Pull")
         push.send(b"hello")
         tell("push.send", lines)
         pull.recv()
         tell("pull.recv", lines)
         push.close()
-        tell("push.close", lines)
+        tell("push.close", lines, "reaped", "to 3 Pipe")
         pull.poll(0)
-        tell("pull.poll", lines)
+        tell("pull.poll", lines, "to 3 Pipe")
         pull.close()
-        tell("pull.close", lines)
+        tell("pull.close", lines, "reaped")
         ctx.term()
         tell("ctx.term", lines)
 
