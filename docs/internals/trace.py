@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """Shows every command that objects of different threads send each other: ``python docs/internals/trace.py``.
 
-All of them pass through ``Ctx.send_command``. For as long as ``tracing`` lasts, one that notes them stands in its
-place.
+All of them pass through ``Ctx.send_command`` or, where an I/O thread wakes nobody until its round ends,
+``Ctx.post_command``. For as long as ``tracing`` lasts, two that note them stand in their places.
 
 No libzmq twin: documentation.
 """
@@ -17,25 +17,33 @@ from typing import Any
 
 import libzmq_py as zmq
 from libzmq_py.core.command import Command
+from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.ctx import Ctx
 
 
 @contextmanager
 def tracing(lines: list[str]) -> Iterator[None]:
     """Note each command: the thread that sends it, what it is, and for whom (slot and class)."""
-    send_command = Ctx.send_command
+    send_command, post_command = Ctx.send_command, Ctx.post_command
 
-    def noted(self: Ctx, tid: int, command: Command) -> None:
+    def note(tid: int, command: Command) -> None:
         destination, kind, _arguments = command
         sender = threading.current_thread().name.replace("MainThread", "application").replace("ZMQbg/", "")
         lines.append(f"{sender:<11} {kind.value:<14} to {tid} {type(destination).__name__}")
+
+    def noted_send(self: Ctx, tid: int, command: Command) -> None:
+        note(tid, command)
         send_command(self, tid, command)
 
-    Ctx.send_command = noted  # type: ignore[method-assign]
+    def noted_post(self: Ctx, tid: int, command: Command) -> Mailbox | None:
+        note(tid, command)
+        return post_command(self, tid, command)
+
+    Ctx.send_command, Ctx.post_command = noted_send, noted_post  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Ctx.send_command = send_command  # type: ignore[method-assign]
+        Ctx.send_command, Ctx.post_command = send_command, post_command  # type: ignore[method-assign]
 
 
 def until_quiet(lines: list[str], last: tuple[str, ...], pause: float = 0.3, patience: float = 10.0) -> None:

@@ -11,6 +11,7 @@ import pytest
 from libzmq_py.codecs.v1_decoder import V1Decoder
 from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.mechanisms.curve.base import CurveDecoder
+from libzmq_py.mechanisms.curve.boxes import BoxKey
 from libzmq_py.mechanisms.curve.crypto import Secret
 from tests.support.box import seal
 from tests.support.raw_peer import frame, ping, v1_frame
@@ -110,7 +111,7 @@ def test_without_maxmsgsize(kind: str) -> None:
 
 def test_sealed_frames() -> None:
     """CURVE counts the frames inside."""
-    decoder = CurveDecoder(V2Decoder(100_000), Secret(KEY), b"CurveZMQMESSAGEC", 0)
+    decoder = CurveDecoder(V2Decoder(100_000), BoxKey(Secret(KEY), b"CurveZMQMESSAGEC"), 0)
 
     def sealed() -> Iterator[bytes]:
         number = 0
