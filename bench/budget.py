@@ -196,43 +196,39 @@ def recv_many(stack: ExitStack) -> Callable[[], int]:
     return clocked(lambda: recv(BATCH), pair.fill)
 
 
-def ends(stack: ExitStack) -> tuple[Any, Any]:
-    """Return the pipe's end in each of two sockets: the writer's and the reader's."""
+def ends(stack: ExitStack) -> tuple[Any, Any, Callable[[], object]]:
+    """Return the two ends of a pipe, the writer's and the reader's, and what makes the writer see its credits."""
     pair = Pair(stack).without_runs()
-    return pair.push._core._lb._items[0], pair.pull._core._fq._items[0]
+    writer, reader = (sock._core._pipes.items[0] for sock in (pair.push, pair.pull))
+    return writer, reader, lambda: pair.push._core.process_commands(0)
 
 
 @step("read_batch")
 def read_batch(stack: ExitStack) -> Callable[[], int]:
     """What the session takes from its pipe; here the end of a PULL takes it."""
-    writer, reader = ends(stack)
+    writer, reader, see_credits = ends(stack)
     batch = [MESSAGE] * BATCH
-    writer.send_batch(batch)
-    return clocked(lambda: reader.read_batch(BATCH), lambda: _refill(writer, batch))
+
+    def fill() -> None:
+        see_credits()
+        writer.send_batch(batch)
+
+    fill()
+    return clocked(lambda: reader.read_batch(BATCH), fill)
 
 
 @step("send_batch")
 def send_batch(stack: ExitStack) -> Callable[[], int]:
     """What the session gives to its pipe, its reader awake."""
-    writer, reader = ends(stack)
+    writer, reader, see_credits = ends(stack)
     batch = [MESSAGE] * BATCH
     writer.send(MESSAGE)  # one is always left, so that the reader does not fall asleep
-    return clocked(lambda: writer.send_batch(batch), lambda: _take(writer, reader))
 
+    def take() -> None:
+        reader.read_batch(BATCH)
+        see_credits()
 
-def _refill(writer: Any, batch: list[bytes]) -> None:
-    _credit(writer)
-    writer.send_batch(batch)
-
-
-def _take(writer: Any, reader: Any) -> None:
-    reader.read_batch(BATCH)
-    _credit(writer)
-
-
-def _credit(writer: Any) -> None:
-    """Have the writer's socket see the reader's credits."""
-    writer._sink.process_commands(0)
+    return clocked(lambda: writer.send_batch(batch), take)
 
 
 @step("wake-up")
@@ -336,16 +332,18 @@ def from_end_to_end(tree: Path, messages: int = MESSAGES) -> dict[str, Figures]:
 
 def _end_to_end(messages: int, options: dict[str, int]) -> Figures:
     peer = run.Peer.parse("libzmq_py")
-    spent: list[Figures] = []
+    spent: list[tuple[float, float]] = []
+    taken = 0.0
     for count in (messages, 2 * messages):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         shape = {"size": SIZE, "count": count, "warmup": messages // 5, **options}
         report = run.run_pushpull(peer, "tcp://127.0.0.1:*", shape)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
-        spent.append({"time": report["seconds"], "user": user, "system": system})
-    # The difference leaves out what the processes do before and after.
-    return {name: (spent[1][name] - spent[0][name]) / messages * 1e9 for name in spent[0]}
+        spent.append((after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime))
+        taken = report["seconds"] / count
+    # The difference leaves out what the processes do before and after; the receiver's clock does not run then.
+    user, system = ((more - less) / messages for less, more in zip(*spent, strict=True))
+    return {"time": taken * 1e9, "user": user * 1e9, "system": system * 1e9}
 
 
 def split(steps: Figures) -> dict[str, dict[str, Figures]]:

@@ -4,7 +4,7 @@
 No libzmq twin: test support.
 
 Times wander by a third on a shared machine, so a loss of 5 % per step goes unseen until there are ten of them.
-Instructions do not wander: by less than 0.5 % from run to run, by up to 2 % where other code has moved things in memory.
+Instructions do not wander: by 0.5 % at most from run to run, by up to 2 % where other code has moved things in memory.
 They are not the whole truth either: a system call and a cache miss cost more than their instructions say.
 
 The cases are those of `micro.py`, each in one thread. One process runs all of them, each N and then 2 N times; what is

@@ -5,6 +5,7 @@
 * ``{zmqname}`LINGER``` defines ``libzmq_py.LINGER`` where it stands, so that ``{data}`~libzmq_py.LINGER``` leads there.
 * Annotations name the modules in which classes live; links lead to the public names.
 * The functions of libzmq that docstrings end with are shown as such.
+* ``bytes`` and the like in annotations are Python's, not a property of that name.
 * At the end, each name of ``libzmq_py.__all__`` must have been documented.
 
 No libzmq twin: documentation.
@@ -12,6 +13,7 @@ No libzmq twin: documentation.
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -95,6 +97,13 @@ def find_public_name(
     return make_refnode(app.builder, node["refdoc"], found.docname, found.node_id, contnode, target)
 
 
+def leave_builtins_alone(app: Sphinx, doctree: nodes.document) -> None:
+    """Sphinx would take ``bytes`` in an annotation for ``Frame.bytes``."""
+    for node in list(doctree.findall(pending_xref)):
+        if node.get("refdomain") == "py" and node.get("reftype") == "class" and node["reftarget"] in vars(builtins):
+            node.replace_self(nodes.Text(node["reftarget"]))
+
+
 def check_names(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn, which is an error, of public names that no page documents."""
     documented = env.domains.python_domain.objects
@@ -117,6 +126,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_role("zmqname", define_name)  # type: ignore[arg-type]
     app.connect("autodoc-skip-member", skip_option)
     app.connect("autodoc-process-docstring", show_functions, priority=900)  # after napoleon
+    app.connect("doctree-read", leave_builtins_alone)
     app.connect("missing-reference", find_public_name)
     app.connect("env-check-consistency", check_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

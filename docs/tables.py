@@ -134,7 +134,7 @@ def _accepts(row: Row) -> str:
     if accepts.endswith(" to "):
         accepts = accepts.replace(" to ", " or more")
     if row["reads"] == "truth":
-        accepts = "0 or 1 (any other number is 1)" if row["range"] == "any" else "0, or more for 1"
+        accepts = "0 or 1 (any other number is 1)" if row["range"] == "any" else "0 (off), or more (on)"
     return accepts or {"TCP_ACCEPT_FILTER": "an address or network", "METADATA": "`X-name:value`"}.get(
         row["name"], "see the meaning"
     )

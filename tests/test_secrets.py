@@ -346,7 +346,8 @@ def test_a_connection_that_ends_forgets_its_keys(socket: SocketFactory, kept: li
     client.connect(bind(server))
     client.send(b"x")
     assert server.recv() == b"x"
-    assert sum(not overwritten(secret) for secret in kept) >= 2, "the connection's own"
+    # On either side the shared key, and what each direction derives from it, where libsodium lets it.
+    assert sum(not overwritten(secret) for secret in kept) in (2, 2 * 3)
     client.close()
     server.close()
     wait_until(lambda: all(map(overwritten, kept)), "all keys to be overwritten")

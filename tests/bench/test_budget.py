@@ -72,6 +72,7 @@ def test_from_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     figures = budget.from_end_to_end(budget.ROOT, messages=2000)
     assert set(figures) == {"single", "many"}
     assert all(set(one) == {"time", "user", "system"} for one in figures.values())
+    assert all(one["time"] > 0 for one in figures.values())
 
 
 def test_states_are_measured_in_turns_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

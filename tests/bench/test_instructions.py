@@ -136,7 +136,7 @@ def test_instructions_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_stored_figures_are_of_cases_that_exist() -> None:
-    """A renamed case must not go on unseen as one that has no stored figure."""
+    """A renamed case must not go on unseen as one that has no stored figure; a new one has none until --save."""
     figures = instructions.load(instructions.STORED)
     assert figures
-    assert {name for one in figures.values() for name in one["instructions"]} == set(micro.CASES)
+    assert {name for one in figures.values() for name in one["instructions"]} <= set(micro.CASES)

@@ -143,6 +143,16 @@ def test_short_form_end_to_end(tmp_path: pathlib.Path, capsys: pytest.CaptureFix
     assert written["runs"] == run.SHORT_RUNS and [row["case"] for row in written["results"]] == ["many-tcp-100B"]
 
 
+def test_short_form_takes_fewer_runs_when_it_is_late(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the limit each case is still measured, once."""
+    fail_for("nobody", monkeypatch)
+    monkeypatch.setattr(run, "SHORT_LIMIT", -1.0)
+    out = tmp_path / "out.json"
+    assert run.main(["--short", "--only", "pushpull-tcp-10B", "--peers", OURS, "--json", str(out)]) == 0
+    [row] = json.loads(out.read_text(encoding="utf-8"))["results"]
+    assert row["samples"] == {"a": [1000.0], "b": [1000.0]}
+
+
 def test_short_form_has_cases_of_the_long_one() -> None:
     """Each name of the short form is a case."""
     assert set(run.SHORT) <= {case.name for case in run.all_cases()}

@@ -90,9 +90,9 @@ def test_the_whole_way(plaintext: bool) -> None:
     assert left.status is Status.READY
     right.process_handshake_command(said)
     assert right.status is Status.READY
-    assert left.zmtp_properties == [("Socket-Type", b"DEALER"), ("Identity", b"SRV")]
-    assert right.zmtp_properties == [("Socket-Type", b"DEALER"), ("Identity", b"")]
-    assert right.zap_properties == [("User-Id", b"user")]
+    assert list(left.zmtp_properties) == [("Socket-Type", b"DEALER"), ("Identity", b"SRV")]
+    assert list(right.zmtp_properties) == [("Socket-Type", b"DEALER"), ("Identity", b"")]
+    assert list(right.zap_properties) == [("User-Id", b"user")]
 
 
 def test_as_many_tokens_as_it_takes() -> None:

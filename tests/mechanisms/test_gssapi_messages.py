@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -207,6 +208,24 @@ def test_a_message_that_is_larger_than_maxmsgsize() -> None:
     data = wire([b"a", b"x" * 100])
     assert made.decode(data[:-100]) == [b"a"]
     assert made.error is not None
+
+
+def test_a_message_that_does_not_end() -> None:
+    """The frames inside are counted, and there is a limit; what ends below it may come any number of times."""
+    made = decoder(maxmsgsize=100_000)
+    made._gathering._limit = 200_000
+    numbers = itertools.count(1)
+    for _ in range(3):
+        for flags in (b"\1",) * 100 + (b"\0",):
+            made.decode(frame(message(flags + bytes(1000), next(numbers))))
+        assert made.error is None
+    taken = 0
+    while made.error is None:
+        assert made.decode(frame(message(b"\1" + bytes(1000), next(numbers)))) == []
+        taken += 1000
+        assert taken < 220_000
+    assert taken > 150_000
+    assert "does not end" in str(made.error)
 
 
 @given(st.lists(st.binary(max_size=30) | st.binary(max_size=30).map(message), max_size=5))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import sys
 import types
 from typing import Any
@@ -82,6 +83,19 @@ def test_without_the_package_there_are_no_options(socket: SocketFactory, monkeyp
     assert sock.mechanism == SecurityMechanism.NULL
 
 
+def test_without_a_descriptor_to_look_for_it(socket: SocketFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EMFILE, and not that there is none."""
+
+    def import_module(name: str) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    sock = socket(zmq.REQ)
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    with pytest.raises(zmq.ZMQError) as caught:
+        sock.gssapi_server = 1
+    assert caught.value.errno == errno.EMFILE
+
+
 def test_with_the_package_there_are(contexts: Contexts, socket: SocketFactory) -> None:
     """Every one can be read."""
     assert zmq.has("gssapi") is True
@@ -144,6 +158,20 @@ def test_subscriptions(contexts: Contexts, socket: SocketFactory) -> None:
     assert sub.recv_multipart() == [b"topic", b"news"]
     sub.unsubscribe = b"topic"
     assert xpub.recv() == b"\0topic"
+
+
+def test_a_subscription_is_no_message(contexts: Contexts, socket: SocketFactory) -> None:
+    """Neither as a command nor as later libzmq marks it: a socket that does not publish drops it."""
+    client, _ = contexts
+    bound, connected = pair(socket, zmq.PULL, zmq.PUSH)
+    connected.send(b"first")
+    assert bound.recv() == b"first"
+    context = client.contexts[0]
+    wrap, flags = context.wrap, iter([b"\4", b"\x08", b"\0"])
+    context.wrap = lambda plaintext: wrap(next(flags) + plaintext[1:])  # type: ignore[method-assign]
+    for payload in (b"subscription", b"cancellation", b"message"):
+        connected.send(payload)
+    assert bound.recv() == b"message"
 
 
 def test_heartbeats(contexts: Contexts, socket: SocketFactory, watch: Watch) -> None:

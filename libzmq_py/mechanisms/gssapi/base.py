@@ -143,10 +143,9 @@ class GssapiDecoder:
                 self._deliver(unseal(self._context, command), out)
         except MechanismError as error:
             self.error = error
-        else:
-            self.error = self._frames.error
-            if self._parts or self._gathering.count:
-                self.error = self.error or self._gathering.check(self._parts, out)
+        if self._parts or self._gathering.count:
+            self.error = self.error or self._gathering.check(self._parts, out)
+        self.error = self.error or self._frames.error
         return out
 
     def _deliver(self, plaintext: bytes, out: list[Message]) -> None:
