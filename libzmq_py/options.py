@@ -19,12 +19,11 @@ transport is imported here. A key of 41 characters must end with the NUL and hav
 from __future__ import annotations
 
 import os
-import re
 import socket
 from collections.abc import Callable, Mapping
 from errno import EINVAL, EMFILE, ENOMEM
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from libzmq_py import ip, z85
 from libzmq_py.constants import NormMode, SecurityMechanism, SocketOption, SocketType
@@ -56,8 +55,6 @@ _CURVE_KEY_SIZE_Z85 = 40
 #: HEARTBEAT_TTL is set in milliseconds, kept and sent in tenths of a second.
 _MS_PER_DECISECOND = 100
 _HEARTBEAT_TTL_MAX = 0xFFFF
-#: What strtol and atoi take for a number: leading blanks, a sign, then digits up to whatever else follows.
-_C_NUMBER = re.compile(rb"[ \t-\r]*([+-]?[0-9]+)")
 
 #: Never shown, neither by repr nor in an error text.
 _SECRET_ATTRIBUTES = frozenset(
@@ -300,12 +297,15 @@ _Setter = Callable[[Options, OptionValue], bool]
 _Getter = Callable[[Options], int | bytes]
 
 
-class _Row(NamedTuple):
+class _Row:
     """How one option is set and read; None where it cannot be."""
 
-    set: _Setter | None
-    get: _Getter | None
-    expected: str = ""
+    __slots__ = ("expected", "get", "set")
+
+    def __init__(self, setter: _Setter | None, getter: _Getter | None, expected: str = "") -> None:
+        self.set = setter
+        self.get = getter
+        self.expected = expected
 
 
 def _get_int(attribute: str) -> _Getter:
@@ -469,8 +469,7 @@ def _parse_network(text: bytes, ipv6: bool) -> Network:
     elif bits == b"0":
         count = 0
     else:
-        number = _C_NUMBER.match(bits)
-        count = int(number.group(1)) if number else 0
+        count = ip.atoi(bits.decode("latin-1"))
         if not 1 <= count <= numeric.max_prefixlen:
             raise ValueError("number of bits out of range")
     return ipaddress.ip_network((numeric, count), strict=False)
@@ -500,8 +499,7 @@ def _parse_numeric_address(address: bytes, ipv6: bool) -> ipaddress.IPv4Address 
 def _is_zone(zone: bytes) -> bool:
     """Tell whether this is the name of an interface, or starts with a number other than 0."""
     if not zone[:1].isalpha():
-        number = _C_NUMBER.match(zone)
-        return number is not None and int(number.group(1)) != 0
+        return ip.atoi(zone.decode("latin-1")) != 0
     try:
         return socket.if_nametoindex(os.fsdecode(zone)) != 0
     except OSError as error:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from libzmq_py.core.signaler import MAX_EVENTS, Signaler
@@ -24,6 +23,7 @@ from libzmq_py.core.ypipe import YPipe
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from libzmq_py.core.command import Command
 
