@@ -30,6 +30,7 @@ from libzmq_py.core.object import ACTIVATE_READ
 from libzmq_py.core.own import Own
 from libzmq_py.core.pipe import Pipe, pipepair
 from libzmq_py.core.run import InRun, OutRun, grant_in, grant_out
+from libzmq_py.core.signaler import bell_lost
 from libzmq_py.endpoint import (
     EndpointUriPair,
     make_unconnected_bind_endpoint_pair,
@@ -92,9 +93,9 @@ class SocketBase(Own):
         # Held during each call, but not while it waits: a socket may be used from several threads (libzmq: may not).
         self._sync = self.mailbox.input_sync = threading.RLock()
         self._condition: threading.Condition | None = None
-        # The threads that wait, and whether one of them waits on the mailbox.
+        # The threads that wait, and the one of them that waits on the mailbox (0: none).
         self._waiting: set[int] = set()
-        self._mailbox_is_watched = False
+        self._watcher = 0
         # Hot path: what send and recv test before anything else.
         self._commands: deque[Any] = self.mailbox.commands
         self._ctx_terminated = False
@@ -220,31 +221,40 @@ class SocketBase(Own):
     def _wait(self, timeout: int) -> None:
         """Wait for something to process, while other threads may use the socket.
 
-        One thread at a time waits on the mailbox; it tells the others.
+        One thread at a time waits on the mailbox; it tells the others. While it waits it may run a signal handler,
+        which may do anything with the socket: wait for something else, close it.
 
         Raises:
-            ZMQError: ENOTSOCK, another thread has closed the socket.
+            ZMQError: ENOTSOCK, another thread, or a signal handler, has closed the socket.
         """
         me = threading.get_ident()
+        nested = me in self._waiting  # in a signal handler
+        watcher = self._watcher
         self._waiting.add(me)
         try:
-            if self._mailbox_is_watched:
+            if watcher not in (0, me):
                 self._changed.wait(None if timeout < 0 else timeout / 1000)
             else:
-                self._mailbox_is_watched = True
+                self._watcher = me
                 # As Condition.wait does it: the lock may be held several times over.
                 held = self._sync._release_save()  # type: ignore[attr-defined]
                 try:
                     self.mailbox.wait(timeout)
+                except OSError as error:
+                    if not self._closed:
+                        raise bell_lost(error) from error
                 finally:
                     self._sync._acquire_restore(held)  # type: ignore[attr-defined]
-                    self._mailbox_is_watched = False
+                    self._watcher = watcher
         finally:
-            self._waiting.discard(me)
-            if self._waiting:
-                self._changed.notify_all()
+            if nested:
+                self._tell_others()
+            else:
+                self._waiting.discard(me)
+                if self._waiting:
+                    self._changed.notify_all()
         if self._closed:
-            raise zmq_error(Errno.ENOTSOCK, "Socket operation on non-socket (closed by another thread)")
+            raise zmq_error(Errno.ENOTSOCK, "Socket operation on non-socket (closed meanwhile)")
 
     @property
     def _changed(self) -> threading.Condition:
@@ -256,7 +266,7 @@ class SocketBase(Own):
     def _tell_others(self) -> None:
         """What other threads wait for may have come: they look themselves."""
         self._changed.notify_all()
-        if self._mailbox_is_watched:
+        if self._watcher:
             self.mailbox.ring_through()
 
     def stop(self) -> None:
@@ -871,14 +881,20 @@ class SocketBase(Own):
         with self._sync:
             self._closed = True
             self._settle_runs()
-            while self._waiting - {threading.get_ident()}:  # not a signal handler's own thread, which cannot leave
+            me = threading.get_ident()
+            while self._waiting - {me}:
                 self._tell_others()
                 self._changed.wait(0.01)
+            if self._watcher == me:
+                # In a signal handler. The wait that it interrupts must end when the handler returns, although the
+                # reaper reads the mailbox from now on.
+                self.mailbox.forsake()
         self.send_reap(self)
 
     def start_reaping(self, poller: Poller) -> None:
         """The reaper takes over (reaper thread)."""
         self._reaper_poller = poller
+        self.mailbox.mend()
         self._reaper_handle = poller.add_fd(self.mailbox.fd, self)
         poller.set_pollin(self._reaper_handle)
         self.mailbox.keep_armed = True
