@@ -6,7 +6,7 @@ No libzmq twin: test support.
 
 from __future__ import annotations
 
-import os
+import itertools
 import sys
 import threading
 from typing import Any
@@ -18,9 +18,12 @@ def check(condition: object, *what: object) -> None:
         raise AssertionError(what)
 
 
+_names = itertools.count()
+
+
 def endpoint(transport: str) -> str:
     """Where to bind."""
-    return {"tcp": "tcp://127.0.0.1:*", "ipc": "ipc://*"}.get(transport, f"inproc://{transport}-{os.getpid()}")
+    return {"tcp": "tcp://127.0.0.1:*", "ipc": "ipc://*"}.get(transport, f"inproc://{transport}-{next(_names)}")
 
 
 def pair(ctx: Any, one: int, other: int, transport: str, **options: Any) -> tuple[Any, Any]:
@@ -76,6 +79,7 @@ def waits(zmq: Any, ctx: Any, transport: str) -> None:
     """Time-outs, polls, a thread that is woken, a monitor."""
     pull, push = pair(ctx, zmq.PULL, zmq.PUSH, transport)
     events = pull.get_monitor_socket()
+    events.rcvtimeo = 10_000
     poller = zmq.Poller()
     poller.register(pull, zmq.POLLIN)
     check(not poller.poll(20))
@@ -95,15 +99,14 @@ def waits(zmq: Any, ctx: Any, transport: str) -> None:
         pass
     else:
         check(False, "no Again")
+    push.close()
     if transport != "inproc":
-        push.disconnect(push.last_endpoint)
         event = zmq.recv_monitor_message(events)
         while event["event"] != zmq.EVENT_DISCONNECTED:
             event = zmq.recv_monitor_message(events)
     pull.disable_monitor()
     events.close()
     pull.close()
-    push.close()
 
 
 def late_peer(zmq: Any, ctx: Any) -> None:
