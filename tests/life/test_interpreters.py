@@ -315,13 +315,13 @@ def test_a_subinterpreter_is_told() -> None:
     other = interpreters.create()
     failure = interpreters.run_string(other, code)
     assert failure is None, failure
-    interpreters.destroy(other)
     with zmq.Context() as ctx:
         a, b = inproc_pair(ctx, zmq.PAIR, zmq.PAIR)
         a.send(b"x")
         assert b.recv() == b"x"
         a.close()
         b.close()
-    print("fine")
+    print("fine", flush=True)
+    os._exit(0)  # CPython 3.12 and 3.13 can crash when they free an interpreter with many modules, pure Python or not
     """
     is_fine(run(OURS, script))
