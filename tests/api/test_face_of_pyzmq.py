@@ -55,7 +55,7 @@ MISSING_MODULES = {
     "backend": "how pyzmq reaches the C library",
     "eventloop": "for tornado, whose programs run on pyzmq with libzmq_py as its backend",
     "green": "for gevent, whose programs run on pyzmq with libzmq_py as its backend",
-    "ssh": "no library this one is built on can open a tunnel; `ssh -L` beside it does the same",
+    "ssh": "no library this one is built on can open a tunnel; `ssh -L` does the same (docs/security.md)",
     "sugar": "how pyzmq is made; its classes are those of the package",
     "tests": "pyzmq's own",
     "utils.garbage": "serves pyzmq's compiled code",
