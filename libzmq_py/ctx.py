@@ -16,10 +16,10 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import re
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from libzmq_py import ip
 from libzmq_py.constants import ContextOption, Errno, SocketOption
 from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.object import REAPER_TID
@@ -153,7 +153,7 @@ class Ctx:
                 SOCKET_LIMIT: _MAX_SOCKETS_LIMIT,
                 THREAD_SCHED_POLICY: self._thread_settings.sched_policy,
                 MSG_T_SIZE: 64,  # of libzmq's zmq_msg_t
-                THREAD_NAME_PREFIX: _atoi(self._thread_settings.name_prefix),
+                THREAD_NAME_PREFIX: ip.atoi(self._thread_settings.name_prefix),
                 **{number: getattr(self, attribute) for number, attribute in _STORED.items()},
                 **{number: int(getattr(self, attribute)) for number, attribute in _FLAGS.items()},
             }
@@ -390,12 +390,6 @@ class Ctx:
                 # Somebody has bound it in the meantime, and so joined what was parked.
                 _LOG.debug("= %s is bound already: %s", name, error)
             socket.close()
-
-
-def _atoi(text: str) -> int:
-    """What C's atoi makes of it: the number it begins with, or 0."""
-    number = re.match(r"[ \t-\r]*([+-]?[0-9]+)", text, re.ASCII)
-    return int(number.group(1)) if number else 0
 
 
 def _name(option: int) -> str:

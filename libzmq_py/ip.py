@@ -25,6 +25,7 @@ _WINDOWS_KEEPALIVE_TIME = 7200000
 _WINDOWS_KEEPALIVE_INTERVAL = 1000
 #: Python has no name for SO_BUSY_POLL; elsewhere than on Linux there is none to name.
 _LINUX_SO_BUSY_POLL = 46 if sys.platform == "linux" else None
+_LONG_MAX = 2**63 - 1
 
 
 #: No descriptor, for this process or at all: says nothing of what was to be looked up.
@@ -175,3 +176,13 @@ def tcp_tune_loopback_fast_path(sock: socket.socket) -> None:
         except OSError as error:
             if error.errno != errno.EOPNOTSUPP:
                 raise
+
+
+def atoi(text: str) -> int:
+    """What C makes of the number a text starts with; 0 if there is none. The caller cuts it to the bits it wants."""
+    text = text.lstrip(" \t\n\v\f\r")
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    count = next((at for at, character in enumerate(digits) if character not in "0123456789"), len(digits))
+    # After zeros, as many digits as it takes to be out of range.
+    number = int(digits[:count].lstrip("0")[:20] or "0")
+    return max(-_LONG_MAX - 1, min(-number if text[:1] == "-" else number, _LONG_MAX))

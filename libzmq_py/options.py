@@ -21,12 +21,11 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import socket
 from collections.abc import Callable, Mapping
 from errno import EINVAL, EMFILE, ENOMEM
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from libzmq_py import ip, z85
 from libzmq_py.constants import NormMode, SecurityMechanism, SocketOption, SocketType
@@ -60,8 +59,6 @@ _CURVE_KEY_SIZE_Z85 = 40
 #: HEARTBEAT_TTL is set in milliseconds, kept and sent in tenths of a second.
 _MS_PER_DECISECOND = 100
 _HEARTBEAT_TTL_MAX = 0xFFFF
-#: What strtol and atoi take for a number: leading blanks, a sign, then digits up to whatever else follows.
-_C_NUMBER = re.compile(rb"[ \t-\r]*([+-]?[0-9]+)")
 
 #: Never shown, neither by repr nor in an error text.
 _SECRET_ATTRIBUTES = frozenset(
@@ -304,12 +301,15 @@ _Setter = Callable[[Options, OptionValue], bool]
 _Getter = Callable[[Options], int | bytes]
 
 
-class _Row(NamedTuple):
+class _Row:
     """How one option is set and read; None where it cannot be."""
 
-    set: _Setter | None
-    get: _Getter | None
-    expected: str = ""
+    __slots__ = ("expected", "get", "set")
+
+    def __init__(self, setter: _Setter | None, getter: _Getter | None, expected: str = "") -> None:
+        self.set = setter
+        self.get = getter
+        self.expected = expected
 
 
 def _get_int(attribute: str) -> _Getter:
@@ -473,8 +473,7 @@ def _parse_network(text: bytes, ipv6: bool) -> Network:
     elif bits == b"0":
         count = 0
     else:
-        number = _C_NUMBER.match(bits)
-        count = int(number.group(1)) if number else 0
+        count = ip.atoi(bits.decode("latin-1"))
         if not 1 <= count <= numeric.max_prefixlen:
             raise ValueError("number of bits out of range")
     return ipaddress.ip_network((numeric, count), strict=False)
@@ -504,8 +503,7 @@ def _parse_numeric_address(address: bytes, ipv6: bool) -> ipaddress.IPv4Address 
 def _is_zone(zone: bytes) -> bool:
     """Tell whether this is the name of an interface, or starts with a number other than 0."""
     if not zone[:1].isalpha():
-        number = _C_NUMBER.match(zone)
-        return number is not None and int(number.group(1)) != 0
+        return ip.atoi(zone.decode("latin-1")) != 0
     try:
         return socket.if_nametoindex(os.fsdecode(zone)) != 0
     except OSError as error:
@@ -671,7 +669,7 @@ _OPTIONS: dict[int, _Row] = {
     _O.CURVE_SECRETKEY: _curve_key("curve_secret_key"),
     _O.CURVE_SERVERKEY: _curve_key("curve_server_key", client_side=True),
     # Unlike those of PLAIN and CURVE, 0 does not go back to NULL.
-    _O.GSSAPI_SERVER: _gssapi(_O.GSSAPI_SERVER, _flag("as_server")._replace(get=_get_gssapi_server)),
+    _O.GSSAPI_SERVER: _gssapi(_O.GSSAPI_SERVER, _Row(_flag("as_server").set, _get_gssapi_server, _flag("as_server").expected)),
     _O.GSSAPI_PRINCIPAL: _gssapi(_O.GSSAPI_PRINCIPAL, _text("gss_principal", _LENGTH_MAX)),
     _O.GSSAPI_SERVICE_PRINCIPAL: _gssapi(
         _O.GSSAPI_SERVICE_PRINCIPAL, _text("gss_service_principal", _LENGTH_MAX), as_server=0

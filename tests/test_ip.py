@@ -220,3 +220,13 @@ def test_peer_address_without_peer(sock: socket.socket) -> None:
     sock.close()
     with fails(errno.EBADF):
         ip.get_peer_ip_address(sock)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("", 0), ("x", 0), ("-", 0), ("7", 7), ("+7", 7), ("-7x", -7), ("\t 7", 7), ("0x10", 0)]
+    + [("9" * 9999, 2**63 - 1), ("-" + "9" * 30, -(2**63)), ("٣", 0), ("0" * 30 + "5", 5)],
+)
+def test_atoi(text: str, number: int) -> None:
+    """Numbers as C reads them."""
+    assert ip.atoi(text) == number

@@ -15,7 +15,8 @@ from fuzz.source import Source, require
 from libzmq_py.errors import ZMQError
 from libzmq_py.options import Options
 from libzmq_py.transports.ip_resolver import IpResolver, IpResolverOptions, atoi
-from libzmq_py.transports.tcp.address import TcpAddress, resolve_connect, socks_destination
+from libzmq_py.transports.tcp.address import TcpAddress, resolve_connect
+from libzmq_py.transports.tcp.socks_connecter import socks_destination
 
 MAX_LEN = 80
 TOKENS = (b"127.0.0.1", b"[::1]", b":5555", b":*", b":0", b"*", b"lo", b"eth0", b";", b"%lo", b"%1", b"::ffff:1.2.3.4")

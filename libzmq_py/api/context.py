@@ -108,6 +108,7 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         self._warn_destroy_close = True
         if warn is not None:
             warn(f"Unclosed context {self}", ResourceWarning, stacklevel=2, source=self)
+        self._entry.close_orphans()
         if in_library_thread():
             # The collector happens to run in a thread that may be the very one term() waits for.
             Thread(target=self.destroy, name="end of a context", daemon=True).start()

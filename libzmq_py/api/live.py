@@ -231,6 +231,16 @@ class ContextEntry:
                 self.terminated = True
         CONTEXTS.pop(self.key, None)
 
+    def close_orphans(self) -> None:
+        """Close sockets that nobody has any more.
+
+        Where context and sockets are garbage together, the collector has cleared all weak references before the first
+        `__del__`: it is the context's, perhaps, and it would wait for sockets that it knows nothing of.
+        """
+        for socket in list(SOCKETS.values()):
+            if socket.context is self and not socket.faces:
+                socket.close()
+
     def disown(self, refusal: str) -> None:
         """The process forked, and this is the child."""
         self._refusal = refusal
@@ -263,12 +273,19 @@ def in_library_thread() -> bool:
 # -- fork
 
 
+#: What this process has inherited by a fork. It is kept: to free it would close its descriptors, whose numbers may
+#: have been given to something else by then (a daemon closes all it has inherited).
+_INHERITED: Final[list[object]] = []
+
+
 def _after_fork_in_child() -> None:
     where = f"made in process {os.getppid()}, of which this process, {os.getpid()}, is a fork: make a new context"
     not_here = DeadSocket(Errno.ENOTSOCK, f"{strerror(Errno.ENOTSOCK)} (socket {where})")
     for socket in list(SOCKETS.values()):
+        _INHERITED.append(socket.core)
         socket.retire(not_here)
     for context in list(CONTEXTS.values()):
+        _INHERITED.append(context.core)
         context.disown(f"{strerror(Errno.ENOTSUP)} (context {where})")
 
 
@@ -299,7 +316,10 @@ def _at_exit() -> None:
     try:
         busy = _sockets_in_use_elsewhere()
         for context in list(CONTEXTS.values()):
-            _finish(context, busy, deadline)
+            try:
+                _finish(context, busy, deadline)
+            except ZMQError as error:
+                _LOG.warning("the end of the program cannot deliver what was sent: %s", error)
     except KeyboardInterrupt:
         pass  # the user will not wait for what is undelivered
 

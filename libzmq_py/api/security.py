@@ -8,7 +8,6 @@ No libzmq twin, nor one in pyzmq.
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING, Final
 from warnings import warn
@@ -19,10 +18,10 @@ from libzmq_py.errors import SecurityWarning
 if TYPE_CHECKING:
     from libzmq_py.sockets.socket_base import SocketBase
 
-#: Addresses that listen on every interface. One interface by name or number is a choice.
-_EVERY_INTERFACE: Final = re.compile(r"[a-z]+://(\*|0\.0\.0\.0|\[?::\]?):")
+#: Hosts that stand for every interface. One interface by name or number is a choice.
+_EVERY_INTERFACE: Final = frozenset(("*", "0.0.0.0", "::", "[::]"))  # noqa: S104 - warned of
 #: What Peer-Address says of peers on this machine: loopback, or for ipc user, group and process.
-_LOCAL: Final = re.compile(r"(::ffff:)?127\.[0-9.]+|::1|(localhost)?:[0-9]+:[0-9]+:-?[0-9]+")
+_LOCAL: Final = r"(::ffff:)?127\.[0-9.]+|::1|(localhost)?:[0-9]+:[0-9]+:-?[0-9]+"
 
 # Whether the one warning of an open door has been given.
 _warned: Final = [False]
@@ -31,7 +30,7 @@ _warned: Final = [False]
 def warn_of_open_door(core: SocketBase, endpoint: str) -> None:
     """Warn, once in a process, that a socket without security listens on every interface."""
     options = core.options
-    if _warned[0] or options.mechanism != SecurityMechanism.NULL or not _EVERY_INTERFACE.match(endpoint):
+    if _warned[0] or options.mechanism != SecurityMechanism.NULL or _host_of(endpoint) not in _EVERY_INTERFACE:
         return
     if options.zap_domain or options.tcp_accept_filters:
         return  # addresses, at least, are looked at
@@ -44,10 +43,16 @@ def warn_of_open_door(core: SocketBase, endpoint: str) -> None:
     )
 
 
+def _host_of(endpoint: str) -> str:
+    return endpoint.partition("://")[2].rpartition(":")[0]
+
+
 def warn_of_pickle(core: SocketBase) -> None:
     """Warn that what is about to be unpickled comes from a stranger: from another machine, and not authenticated."""
+    import re
+
     metadata = core.last_metadata()
-    if metadata is None or "User-Id" in metadata or _LOCAL.fullmatch(metadata.get("Peer-Address", "::1")):
+    if metadata is None or "User-Id" in metadata or re.fullmatch(_LOCAL, metadata.get("Peer-Address", "::1")):
         return
     options = core.options
     proves = options.mechanism == SecurityMechanism.CURVE or (

@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from libzmq_py.core.signaler import MAX_EVENTS, Signaler
+from libzmq_py.core.signaler import MAX_EVENTS, Signaler, bell_lost
 from libzmq_py.core.ypipe import YPipe
+from libzmq_py.errors import ZMQError
 
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from libzmq_py.core.command import Command
 
@@ -48,7 +49,17 @@ class Wakeable(Protocol):
 class Mailbox:
     """`send` may be called by any thread, the rest by the reader's thread only."""
 
-    __slots__ = ("_asleep", "_cpipe", "_signaler", "_sync", "commands", "input_sync", "inputs", "keep_armed")
+    __slots__ = (
+        "_asleep",
+        "_cpipe",
+        "_forsaken",
+        "_signaler",
+        "_sync",
+        "commands",
+        "input_sync",
+        "inputs",
+        "keep_armed",
+    )
 
     def __init__(self) -> None:
         """Open an empty mailbox.
@@ -69,6 +80,8 @@ class Mailbox:
         self.inputs: dict[int, tuple[DirectInput, Wakeable]] = {}
         # Held while `inputs` are read: the lock of the reader, if it is several threads.
         self.input_sync: AbstractContextManager[Any] = self._sync
+        # The wait under way is the last of its thread.
+        self._forsaken = False
 
     @property
     def fd(self) -> int:
@@ -90,6 +103,8 @@ class Mailbox:
                         self._signaler.send()
                     except IndexError:
                         pass
+        except OSError as error:
+            raise bell_lost(error) from error
         except BaseException:
             # Ctrl-C in the main thread between two of the steps: what is queued must be found.
             self.ring()
@@ -103,6 +118,8 @@ class Mailbox:
                 self._signaler.send()
             except IndexError:
                 pass  # another writer took the token and rings
+            except OSError as error:
+                raise bell_lost(error) from error
             except BaseException:
                 # Ctrl-C between the two steps: the token is taken, so the bell must ring.
                 self._signaler.send()
@@ -182,11 +199,11 @@ class Mailbox:
                 else:
                     ready = self._signaler.wait(timeout)
         except BaseException:
-            if self.keep_armed:
+            if self.keep_armed and not self._forsaken:
                 self.recv_nothing()
             raise
         finally:
-            if asleep and not self.keep_armed:
+            if asleep and not self.keep_armed and not self._forsaken:
                 self.disarm()
         if self.inputs:
             self._read_inputs(ready)
@@ -227,6 +244,26 @@ class Mailbox:
         """End the reader's wait, if it waits, without a command."""
         with self._sync:
             self._signaler.send()
+
+    def mend(self) -> None:
+        """Silence the bell; hang up a new one if other code has closed its descriptor: the reader must end in order.
+
+        Raises:
+            OSError: no file descriptor is left.
+        """
+        try:
+            self._signaler.drain()
+        except ZMQError:
+            with self._sync:
+                self._signaler = Signaler()
+
+    def forsake(self) -> None:
+        """Another thread becomes the reader, for good, while this one waits (a signal handler calls): end that wait.
+
+        It ends with an OSError, or as it would anyway.
+        """
+        self._forsaken = True
+        self._signaler.forsake()
 
     def close(self) -> None:
         """Free the descriptor; commands still queued are dropped."""

@@ -9,6 +9,7 @@ The fork check lives in the public face, which owns the process id.
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import select
@@ -16,8 +17,16 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from libzmq_py.errors import ZMQError, zmq_error
+
 MAX_EVENTS: Final = 16
 _HAS_EVENTFD: Final = hasattr(os, "eventfd")
+
+
+def bell_lost(error: OSError) -> ZMQError:
+    """The exception for a bell that cannot be rung or heard: other code has closed descriptors it does not own."""
+    number = error.errno or errno.EBADF
+    return zmq_error(number, f"{os.strerror(number)} (other code has closed descriptors of this context)")
 
 
 class Signaler:
@@ -95,6 +104,18 @@ class Signaler:
             return ((self.fd, 1),)
         return ()
 
+    def forsake(self) -> None:
+        """End the wait of this very thread, a signal handler's, when the handler returns: with an OSError (EBADF).
+
+        Where there is no epoll the bell is rung instead.
+        """
+        self._may_have_epoll = False
+        if self._epoll is not None:
+            self._epoll.close()
+            self._epoll = self.poll = None
+        else:
+            self.send()
+
     def _open_epoll(self) -> None:
         # With the first wait, as most mailboxes are never waited on. A descriptor may not be left: then without.
         self._may_have_epoll = False
@@ -102,6 +123,8 @@ class Signaler:
             epoll = select.epoll()
         except OSError:
             return
+        if epoll.fileno() == self.fd:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # so somebody has closed that
         epoll.register(self.fd, select.EPOLLIN | select.EPOLLET)
         self._epoll = epoll
         self.poll = epoll.poll
@@ -114,7 +137,11 @@ class Signaler:
         return bool(select.select([self.fd], [], [], None if timeout < 0 else timeout / 1000)[0])
 
     def drain(self) -> None:
-        """Silence the bell. Does nothing when it is not ringing, or closed."""
+        """Silence the bell. Does nothing when it is not ringing, or closed.
+
+        Raises:
+            ZMQError: EBADF, other code has closed the descriptor.
+        """
         try:
             if self.fd < 0:
                 return
@@ -124,6 +151,8 @@ class Signaler:
                 self._reader.recv(4096)
         except BlockingIOError:
             pass
+        except OSError as error:
+            raise bell_lost(error) from error
 
     def close(self) -> None:
         """Give the descriptors back. Idempotent."""

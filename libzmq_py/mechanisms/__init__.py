@@ -10,7 +10,7 @@ be set as the option MECHANISM (libzmq's own are chosen by PLAIN_SERVER, CURVE_S
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from libzmq_py import options as _options
 from libzmq_py.constants import SecurityMechanism
@@ -23,12 +23,15 @@ MechanismFactory = Callable[[Options, MechanismHost], Mechanism]
 _MAX_NAME: Final = 20
 
 
-class Entry(NamedTuple):
+class Entry:
     """One mechanism: its name in the greeting, and what makes its two sides (the same where they are alike)."""
 
-    name: bytes
-    client: MechanismFactory
-    server: MechanismFactory
+    __slots__ = ("client", "name", "server")
+
+    def __init__(self, name: bytes, client: MechanismFactory, server: MechanismFactory) -> None:
+        self.name = name
+        self.client = client
+        self.server = server
 
 
 # Imported with the first connection that needs them: libsodium takes longer to load than all the rest of the package.

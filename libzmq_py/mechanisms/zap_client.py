@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import enum
 import errno
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +31,7 @@ _VERSION: Final = b"1.0"
 # One request is under way per connection, so one id does; libzmq's.
 _REQUEST_ID: Final = b"1"
 _REPLY_FRAMES: Final = 7
-_STATUS: Final = re.compile(rb"[2-5]00")
+_STATUS: Final = (b"200", b"300", b"400", b"500")
 _SUCCESS: Final = b"200"
 _TEMPORARY: Final = b"300"
 _USER_ID: Final = "User-Id"
@@ -114,7 +113,7 @@ class ZapClient(Mechanism):
             raise _bad_reply(f"version {version[:8]!r}", Event.PROTOCOL_ERROR_ZAP_BAD_VERSION)
         if request_id != _REQUEST_ID:
             raise _bad_reply(f"request id {request_id[:8]!r}", Event.PROTOCOL_ERROR_ZAP_BAD_REQUEST_ID)
-        if not _STATUS.fullmatch(status):
+        if status not in _STATUS:
             raise _bad_reply(f"status {status[:8]!r}", Event.PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE)
         code = Event.PROTOCOL_ERROR_ZAP_INVALID_METADATA
         try:

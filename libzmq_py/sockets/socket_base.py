@@ -31,6 +31,7 @@ from libzmq_py.core.object import ACTIVATE_READ
 from libzmq_py.core.own import Own
 from libzmq_py.core.pipe import Pipe, pipepair
 from libzmq_py.core.run import InRun, OutRun, grant_in
+from libzmq_py.core.signaler import bell_lost
 from libzmq_py.endpoint import (
     EndpointUriPair,
     make_unconnected_bind_endpoint_pair,
@@ -217,13 +218,14 @@ class SocketBase(Own):
         """Process what is in the mailbox, waiting up to `timeout` ms (-1: for ever) for something to process.
 
         The wait may end early. Meanwhile other threads may use the socket; one at a time waits on the mailbox, and
-        tells the others.
+        tells the others. While it waits it may run a signal handler, which may do anything with the socket: wait for
+        something else, close it.
 
         Hot path: nothing lies between a wait and the command that ended it.
 
         Raises:
             ContextTerminated: the context has ended.
-            ZMQError: ENOTSOCK, another thread has closed the socket.
+            ZMQError: ENOTSOCK, another thread, or a signal handler, has closed the socket.
         """
         if self._closed:
             self._refuse_closed()
@@ -232,18 +234,23 @@ class SocketBase(Own):
         mailbox = self.mailbox
         commands = mailbox.commands
         if timeout and not commands:
-            if self._watcher:
+            watcher: int = self._watcher
+            me = get_ident()
+            if watcher not in (0, me):
                 self._wait_to_be_told(timeout)
             else:
-                self._watcher = get_ident()
+                self._watcher = me
                 # As Condition.wait does it: the lock may be held several times over.
                 held = self._sync._release_save()  # type: ignore[attr-defined]
                 try:
                     mailbox.wait(timeout)
+                except OSError as error:
+                    if not self._closed:
+                        raise bell_lost(error) from error
                 finally:
                     self._sync._acquire_restore(held)  # type: ignore[attr-defined]
-                    self._watcher = 0
-                    if self._others or self._closed:
+                    self._watcher = watcher
+                    if watcher or self._others or self._closed:
                         self._tell_others()
                 if self._closed:
                     self._refuse_closed()
@@ -272,7 +279,7 @@ class SocketBase(Own):
             self._refuse_closed()
 
     def _refuse_closed(self) -> NoReturn:
-        raise zmq_error(Errno.ENOTSOCK, "Socket operation on non-socket (closed by another thread)")
+        raise zmq_error(Errno.ENOTSOCK, "Socket operation on non-socket (closed meanwhile)")
 
     @property
     def _changed(self) -> Condition:
@@ -989,16 +996,22 @@ class SocketBase(Own):
         with self._sync:
             self._closed = True
             self._settle_runs()
-            while {self._watcher, *self._others} - {0, get_ident()}:  # a signal handler's own thread cannot leave
+            me = get_ident()
+            while {self._watcher, *self._others} - {0, me}:
                 self._tell_others()
                 self._changed.wait(0.01)
             # Who still has this socket (a proxy in another thread, say) learns of it at its next call.
             self._commands = _ALWAYS
+            if self._watcher == me:
+                # In a signal handler. The wait that it interrupts must end when the handler returns, although the
+                # reaper reads the mailbox from now on.
+                self.mailbox.forsake()
         self.send_reap(self)
 
     def start_reaping(self, poller: Poller) -> None:
         """The reaper takes over (reaper thread)."""
         self._reaper_poller = poller
+        self.mailbox.mend()
         self._reaper_handle = poller.add_fd(self.mailbox.fd, self)
         poller.set_pollin(self._reaper_handle)
         self.mailbox.keep_armed = True

@@ -13,7 +13,7 @@ its own by an entry point of the group `libzmq_py.transports`, named for the sch
 
 from __future__ import annotations
 
-import sys
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -52,7 +52,7 @@ def _udp() -> Transport:
 
 #: Scheme -> what fetches the transport.
 BUILT_IN: dict[str, Callable[[], Transport]] = {"tcp": _tcp, "udp": _udp}
-if sys.platform != "win32":  # whose Python has no unix domain sockets
+if hasattr(socket, "AF_UNIX"):  # Windows has them, but not in Python
     BUILT_IN["ipc"] = _ipc
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from libzmq_py.core.command import CommandType
 from libzmq_py.errors import zmq_error
@@ -47,19 +47,25 @@ class InprocSocket(Protocol):
         """True once its user has closed it."""
 
 
-class InprocEndpoint(NamedTuple):
+class InprocEndpoint:
     """A bound name, with the options the socket had then."""
 
-    socket: InprocSocket
-    options: Options
+    __slots__ = ("options", "socket")
+
+    def __init__(self, socket: InprocSocket, options: Options) -> None:
+        self.socket = socket
+        self.options = options
 
 
-class PendingConnection(NamedTuple):
+class PendingConnection:
     """A connect that came before its bind. Both pipe ends live in the connecter's thread until then."""
 
-    endpoint: InprocEndpoint
-    connect_pipe: Pipe
-    bind_pipe: Pipe
+    __slots__ = ("bind_pipe", "connect_pipe", "endpoint")
+
+    def __init__(self, endpoint: InprocEndpoint, connect_pipe: Pipe, bind_pipe: Pipe) -> None:
+        self.endpoint = endpoint
+        self.connect_pipe = connect_pipe
+        self.bind_pipe = bind_pipe
 
 
 def send_routing_id(pipe: Pipe, options: Options) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import socket
 import struct
 import sys
@@ -24,9 +23,6 @@ from libzmq_py import ip
 if sys.platform != "win32":
     import fcntl
 
-# Blanks, sign, digits; of the digits, after zeros, as many as it takes to be out of range.
-_INT_PREFIX: Final = re.compile(r"[ \t-\r]*([+-]?)0*([0-9]{0,20})")
-_LONG_MAX: Final = 2**63 - 1
 _IF_NAME_SIZE: Final = 16
 _SIOCGIFADDR: Final = 0x8915 if sys.platform == "linux" else 0xC0206921
 # Position of the IPv4 address in struct ifreq: after the name, and family and port of the sockaddr.
@@ -117,7 +113,7 @@ class IpResolver:
         if port_text == "0":
             return host, 0
         # Read as atoi does and cut to 16 bits: "80a" is 80 and "-1" is 65535, but "65536" is no port.
-        port = atoi(port_text) & 0xFFFF
+        port = ip.atoi(port_text) & 0xFFFF
         if port == 0:
             raise OSError(errno.EINVAL, f"no port number in {port_text!r}")
         return host, port
@@ -130,7 +126,7 @@ class IpResolver:
         zone_id = 0
         if zone:
             is_name = zone[0].isascii() and zone[0].isalpha()
-            zone_id = self.do_if_nametoindex(zone) if is_name else atoi(zone) & 0xFFFFFFFF
+            zone_id = self.do_if_nametoindex(zone) if is_name else ip.atoi(zone) & 0xFFFFFFFF
         if zone_id == 0:
             raise OSError(errno.EINVAL, f"no zone {zone!r}")
         return address, zone_id
@@ -204,14 +200,6 @@ class IpResolver:
             if shortage is not None:
                 raise shortage from error
             return 0
-
-
-def atoi(text: str) -> int:
-    """What C makes of the number a text starts with; 0 if there is none. The caller cuts it to the bits it wants."""
-    match = _INT_PREFIX.match(text)
-    if match is None or not match.group(2):
-        return 0
-    return max(-_LONG_MAX - 1, min(int(match.group(1) + match.group(2)), _LONG_MAX))
 
 
 def _nic_ipv4(name: bytes) -> str | None:

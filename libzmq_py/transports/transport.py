@@ -11,7 +11,7 @@ which hand finished connections to sessions by the command `attach`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from libzmq_py.core.own import Own
 
@@ -91,24 +91,34 @@ def _same_text(address: str, options: Options) -> str | None:
     return None
 
 
-class Transport(NamedTuple):
+class Transport:
     """One way to make connections, by the scheme of its endpoints."""
 
-    #: The scheme, without "://".
-    name: str
-    #: (address, options) -> Address. The check at connect(): raises ZMQError for a text that can never work; what may
-    #: come to work later (a name that does not resolve now) is left to the connecter.
-    resolve_connect: Callable[[str, Options], Address]
-    #: (I/O thread, socket, options) -> Listener.
-    create_listener: Callable[[IOThread, SocketHost, Options], Listener]
-    #: (I/O thread, session, options, address, delayed start) -> the connecter, to be launched by the session.
-    create_connecter: Callable[[IOThread, SessionHost, Options, Address, bool], Own]
-    #: (address, options) -> another text the endpoint may be registered under, for unbind and disconnect, or None.
-    canonical: Callable[[str, Options], str | None] = _same_text
-    #: The socket types that can use it; None is all.
-    socket_types: frozenset[int] | None = None
-    #: True if peers do not send subscriptions: a publisher sends everything, and the pipe exists from connect() on.
-    subscribe_to_all: bool = False
+    def __init__(
+        self,
+        name: str,
+        resolve_connect: Callable[[str, Options], Address],
+        create_listener: Callable[[IOThread, SocketHost, Options], Listener],
+        create_connecter: Callable[[IOThread, SessionHost, Options, Address, bool], Own],
+        canonical: Callable[[str, Options], str | None] = _same_text,
+        socket_types: frozenset[int] | None = None,
+        subscribe_to_all: bool = False,
+    ) -> None:
+        #: The scheme, without "://".
+        self.name = name
+        #: (address, options) -> Address. The check at connect(): raises ZMQError for a text that can never work; what
+        #: may come to work later (a name that does not resolve now) is left to the connecter.
+        self.resolve_connect = resolve_connect
+        #: (I/O thread, socket, options) -> Listener.
+        self.create_listener = create_listener
+        #: (I/O thread, session, options, address, delayed start) -> the connecter, to be launched by the session.
+        self.create_connecter = create_connecter
+        #: (address, options) -> another text the endpoint may be registered under, for unbind and disconnect, or None.
+        self.canonical = canonical
+        #: The socket types that can use it; None is all.
+        self.socket_types = socket_types
+        #: True if peers do not send subscriptions: a publisher sends everything, and the pipe exists from connect() on.
+        self.subscribe_to_all = subscribe_to_all
 
     def fits(self, socket_type: int) -> bool:
         """True if sockets of this type can use the transport."""

@@ -148,10 +148,12 @@ def test_garbage_is_a_mechanism_error_or_nothing(commands: list[bytes]) -> None:
 
 def test_the_table_of_mechanisms(monkeypatch: pytest.MonkeyPatch) -> None:
     """NULL is there under its number, and register() adds another."""
-    assert mechanisms.MECHANISMS[SecurityMechanism.NULL] == (b"NULL", NullMechanism, NullMechanism)
+    null = mechanisms.MECHANISMS[SecurityMechanism.NULL]
+    assert (null.name, null.client, null.server) == (b"NULL", NullMechanism, NullMechanism)
     monkeypatch.setattr(mechanisms, "MECHANISMS", dict(mechanisms.MECHANISMS))
     mechanisms.register(99, b"TEST", NullMechanism)
-    assert mechanisms.MECHANISMS[99] == (b"TEST", NullMechanism, NullMechanism)
+    added = mechanisms.MECHANISMS[99]
+    assert (added.name, added.client, added.server) == (b"TEST", NullMechanism, NullMechanism)
 
 
 @pytest.mark.parametrize("name", [b"", b"x" * 21, b"a\0b", b"\xe4"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from libzmq_py.transports.ip_resolver import IpAddr, IpResolver, IpResolverOptions, atoi
+from libzmq_py.transports.ip_resolver import IpAddr, IpResolver, IpResolverOptions
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 NAMES: dict[tuple[str, int], str] = {
@@ -165,15 +165,6 @@ def test_real_zones() -> None:
     resolver = IpResolver(IpResolverOptions())
     assert resolver.do_if_nametoindex("lo") == socket.if_nametoindex("lo")
     assert resolver.do_if_nametoindex("nosuch") == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("", 0), ("x", 0), ("-", 0), ("7", 7), ("+7", 7), ("-7x", -7), ("\t 7", 7), ("0x10", 0), ("9" * 30, 2**63 - 1)],
-)
-def test_atoi(text: str, number: int) -> None:
-    """Numbers as C reads them."""
-    assert atoi(text) == number
 
 
 @pytest.mark.parametrize(

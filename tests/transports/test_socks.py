@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from libzmq_py.errors import ZMQError
 from libzmq_py.options import Options
 from libzmq_py.transports.socks import SocksClient, SocksError, domain, ip_address
-from libzmq_py.transports.tcp.address import resolve_connect, socks_destination
+from libzmq_py.transports.tcp import resolve_connect
+from libzmq_py.transports.tcp.socks_connecter import socks_destination
 
 HERE = ip_address(bytes((127, 0, 0, 1)))
 GRANTED = b"\5\0\0\1\0\0\0\0\0\0"

@@ -19,7 +19,8 @@ from libzmq_py.errors import ZMQError
 from libzmq_py.options import Options
 from libzmq_py.transports.ip_resolver import IpResolver, IpResolverOptions
 from libzmq_py.transports.tcp import TCP
-from libzmq_py.transports.tcp.address import TcpAddress, _resolve_plain, canonical, resolve_connect, socks_destination
+from libzmq_py.transports.tcp.address import TcpAddress, _resolve_plain, canonical, check_connect
+from libzmq_py.transports.tcp.socks_connecter import socks_destination
 from tests.transports.conftest import RealSockets, World, errno_of
 
 CONNECTABLE = ["127.0.0.1:1", "a-b.c_d:1", "[::1]:1", "::1:1", ":80", "host:0", "h:1x", "h:99999", "eth0:0;host:1"]
@@ -51,12 +52,12 @@ def test_connect_looks_at_characters_only() -> None:
     )
     theirs = dict(zip(addresses, map(int, child.stdout.split()), strict=True))
     assert theirs == dict.fromkeys(CONNECTABLE, 0) | dict.fromkeys(NOT_CONNECTABLE, errno.EINVAL)
-    assert {address: errno_of(partial(resolve_connect, address, Options())) for address in addresses} == theirs
+    assert {address: errno_of(partial(check_connect, address)) for address in addresses} == theirs
 
 
 def test_connect_keeps_the_text() -> None:
     """Nothing is resolved at connect(): LAST_ENDPOINT is the text as given."""
-    addr = resolve_connect("localhost:5", Options())
+    addr = check_connect("localhost:5")
     assert (addr.protocol, addr.address, addr.resolved) == ("tcp", "localhost:5", None)
     assert addr.to_string() == addr.uri == "tcp://localhost:5"
     assert repr(addr) == "<Address tcp://localhost:5>"
@@ -87,7 +88,7 @@ def test_plain_numbers_are_resolved_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_refusal_names_the_endpoint() -> None:
     """Text of the error: libzmq's, the endpoint, and what was wrong with it."""
     with pytest.raises(ZMQError) as refusal:
-        resolve_connect("host:*", Options())
+        check_connect("host:*")
     assert str(refusal.value) == "Invalid argument (endpoint 'tcp://host:*': no port number at the end)"
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from libzmq_py.transports.tcp.address import canonical, resolve_connect
+from libzmq_py.late import LateImport
+from libzmq_py.transports.tcp.address import canonical, check_connect
 from libzmq_py.transports.tcp.connecter import TcpConnecter
 from libzmq_py.transports.tcp.listener import TcpListener
-from libzmq_py.transports.tcp.socks_connecter import SocksConnecter
 from libzmq_py.transports.transport import Transport
 
 if TYPE_CHECKING:
@@ -22,12 +22,29 @@ if TYPE_CHECKING:
     from libzmq_py.transports.transport import SessionHost
 
 
+def resolve_connect(address: str, options: Options) -> Address:
+    """Check the text given to connect(), quickly: names are resolved at each attempt, not here.
+
+    Raises:
+        ZMQError: EINVAL; EMFILE, no descriptor to import what a proxy needs.
+    """
+    addr = check_connect(address)
+    if options.socks_proxy_address:
+        with LateImport():
+            from libzmq_py.transports.tcp.socks_connecter import check_destination
+        check_destination(addr)
+    return addr
+
+
 def create_connecter(
     io_thread: IOThread, session: SessionHost, options: Options, addr: Address, delayed_start: bool
 ) -> TcpConnecter:
     """A connecter, through the proxy if there is one (libzmq: session_base_t::create_connecter_tcp)."""
-    connecter_class = SocksConnecter if options.socks_proxy_address else TcpConnecter
-    return connecter_class(io_thread, session, options, addr, delayed_start)
+    if options.socks_proxy_address:
+        from libzmq_py.transports.tcp.socks_connecter import SocksConnecter  # imported by connect() already
+
+        return SocksConnecter(io_thread, session, options, addr, delayed_start)
+    return TcpConnecter(io_thread, session, options, addr, delayed_start)
 
 
 TCP = Transport(

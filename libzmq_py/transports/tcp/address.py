@@ -13,28 +13,25 @@ from __future__ import annotations
 
 import errno
 import functools
-import os
-import re
 import socket
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from libzmq_py import ip
 from libzmq_py.transports.address import Address, SocketEnd, get_socket_address, refused
 from libzmq_py.transports.ip_resolver import IpAddr, IpResolver, IpResolverOptions
-from libzmq_py.transports.socks import LENGTH_MAX, domain, ip_address
 
 if TYPE_CHECKING:
     from libzmq_py.options import Options
 
 NAME: Final = "tcp"
-_PORT_MAX: Final = 65535
+PORT_MAX: Final = 65535
 
 # All that connect looks at: which characters there are, and that a digit comes after the last colon.
-_CONNECTABLE: Final = re.compile(r"[A-Za-z0-9\[:][A-Za-z0-9.\-:%;\[\]_*]*")
-_PORT: Final = re.compile(r":[0-9][^:]*\Z")
-# "1.2.3.4:5" in the form in which it comes out of a resolver, too; 010.1.1.1 is octal, 1.2 is an address, 99999 a port.
-_OCTET: Final = "(?:0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
-_PLAIN_IPV4: Final = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{3}}):([1-9][0-9]{{0,4}})")
+_DIGITS: Final = frozenset("0123456789")
+_FIRST: Final = _DIGITS | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz[:")
+_CONNECTABLE: Final = _FIRST | frozenset(".-%;]_*")
+# The numbers of an IPv4 address in the form in which they come out of a resolver, too: 010 is octal.
+_OCTETS: Final = frozenset(map(str, range(256)))
 
 
 class TcpAddress(NamedTuple):
@@ -89,10 +86,13 @@ def _resolve_plain(name: str) -> TcpAddress | None:
 
     Thousands of connections, each attempt of them, go to few addresses.
     """
-    match = _PLAIN_IPV4.fullmatch(name)
-    if match is None or int(match[2]) > _PORT_MAX:
+    host, _, port = name.rpartition(":")
+    octets = host.split(".")
+    if len(octets) != 4 or not _OCTETS.issuperset(octets):
+        return None  # 1.2 is an address, too
+    if not 1 <= len(port) <= 5 or port[0] == "0" or not _DIGITS.issuperset(port) or int(port) > PORT_MAX:
         return None
-    return TcpAddress(IpAddr(socket.AF_INET, match[1], int(match[2])))
+    return TcpAddress(IpAddr(socket.AF_INET, host, int(port)))
 
 
 def get_socket_name(sock: socket.socket, end: SocketEnd) -> str:
@@ -113,52 +113,19 @@ def sockaddr_to_string(sockaddr: Any) -> str:
     return TcpAddress(IpAddr(socket.AF_INET6, host.partition("%")[0], port, scope_id)).to_string()
 
 
-def resolve_connect(address: str, options: Options) -> Address:
-    """Check the text given to connect(), quickly: names are resolved at each attempt, not here.
+def check_connect(address: str) -> Address:
+    """Look at the characters of an address to connect to.
 
     Raises:
         ZMQError: EINVAL.
     """
     addr = Address(NAME, address)
-    if not _CONNECTABLE.fullmatch(address):
+    if address[:1] not in _FIRST or not _CONNECTABLE.issuperset(address):
         raise refused(addr.uri, OSError(errno.EINVAL, "characters that no address has"))
-    if not _PORT.search(address):
+    _, colon, port = address.rpartition(":")
+    if not colon or port[:1] not in _DIGITS:
         raise refused(addr.uri, OSError(errno.EINVAL, "no port number at the end"))
-    if options.socks_proxy_address:
-        _check_socks_destination(addr)
     return addr
-
-
-def _check_socks_destination(addr: Address) -> None:
-    if ";" in addr.address:
-        raise refused(addr.uri, OSError(errno.EINVAL, "with SOCKS_PROXY a source address belongs to the proxy's"))
-    if len(_split_port(addr.address)[0]) > LENGTH_MAX:
-        raise refused(addr.uri, OSError(errno.EINVAL, f"SOCKS has no host names above {LENGTH_MAX} bytes"))
-
-
-def _split_port(address: str) -> tuple[str, str]:
-    """Host, without the brackets of IPv6, and port, as text."""
-    host, _, port = address.rpartition(":")
-    return host[1:-1] if host.startswith("[") and host.endswith("]") else host, port
-
-
-def socks_destination(address: str) -> tuple[bytes, int]:
-    """Host and port as a SOCKS request wants them: a literal as a number, a name as it is.
-
-    Raises:
-        OSError: EINVAL, the port is no number from 1 to 65535.
-    """
-    host, port_text = _split_port(address)
-    port = int(port_text) if port_text.isascii() and port_text.isdigit() else 0
-    if not 1 <= port <= _PORT_MAX:
-        raise OSError(errno.EINVAL, f"no port number: {port_text!r}")
-    name = os.fsencode(host)
-    try:
-        # Numbers only, so nothing is looked up; as bytes, or Python would put IDNA in between (see IpResolver).
-        family, _, _, _, sockaddr = socket.getaddrinfo(name, None, flags=socket.AI_NUMERICHOST)[0]
-    except socket.gaierror:
-        return domain(name), port
-    return ip_address(socket.inet_pton(family, str(sockaddr[0]).partition("%")[0])), port
 
 
 def canonical(address: str, options: Options) -> str | None:

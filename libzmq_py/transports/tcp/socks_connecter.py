@@ -6,7 +6,7 @@ Departs:
 - CONNECT_TIMEOUT, where it is set, limits the conversation with the proxy, too (libzmq passes it over, and waits for a
   silent proxy for ever). TCP_MAXRT is set.
 - A host name that no request can hold, and a source address in the endpoint, are refused by connect(): see
-  `resolve_connect` (libzmq aborts the process for the one, and asks the proxy for a host of that name for the other).
+  `check_destination` (libzmq aborts the process for the one, and asks the proxy for a host of that name for the other).
 
 Events name the proxy. RECONNECT_STOP does not apply, as in libzmq. The name of the peer is the proxy's to resolve.
 """
@@ -14,12 +14,14 @@ Events name the proxy. RECONNECT_STOP does not apply, as in libzmq. The name of 
 from __future__ import annotations
 
 import errno
+import os
+import socket
 from typing import TYPE_CHECKING, Final
 
 from libzmq_py.logger import Logger
-from libzmq_py.transports.address import Address
-from libzmq_py.transports.socks import SocksClient
-from libzmq_py.transports.tcp.address import NAME, socks_destination
+from libzmq_py.transports.address import Address, refused
+from libzmq_py.transports.socks import LENGTH_MAX, SocksClient, domain, ip_address
+from libzmq_py.transports.tcp.address import NAME, PORT_MAX
 from libzmq_py.transports.tcp.connecter import TcpConnecter
 
 if TYPE_CHECKING:
@@ -132,3 +134,40 @@ class SocksConnecter(TcpConnecter):
         self.cancel_connect_timer()
         self._rm_handle()
         self._attempt_failed(error)
+
+
+def check_destination(addr: Address) -> None:
+    """See what connect() is given.
+
+    Raises:
+        ZMQError: EINVAL, no request can hold it.
+    """
+    if ";" in addr.address:
+        raise refused(addr.uri, OSError(errno.EINVAL, "with SOCKS_PROXY a source address belongs to the proxy's"))
+    if len(_split_port(addr.address)[0]) > LENGTH_MAX:
+        raise refused(addr.uri, OSError(errno.EINVAL, f"SOCKS has no host names above {LENGTH_MAX} bytes"))
+
+
+def _split_port(address: str) -> tuple[str, str]:
+    """Host, without the brackets of IPv6, and port, as text."""
+    host, _, port = address.rpartition(":")
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host, port
+
+
+def socks_destination(address: str) -> tuple[bytes, int]:
+    """Host and port as a SOCKS request wants them: a literal as a number, a name as it is.
+
+    Raises:
+        OSError: EINVAL, the port is no number from 1 to 65535.
+    """
+    host, port_text = _split_port(address)
+    port = int(port_text) if port_text.isascii() and port_text.isdigit() else 0
+    if not 1 <= port <= PORT_MAX:
+        raise OSError(errno.EINVAL, f"no port number: {port_text!r}")
+    name = os.fsencode(host)
+    try:
+        # Numbers only, so nothing is looked up; as bytes, or Python would put IDNA in between (see IpResolver).
+        family, _, _, _, sockaddr = socket.getaddrinfo(name, None, flags=socket.AI_NUMERICHOST)[0]
+    except socket.gaierror:
+        return domain(name), port
+    return ip_address(socket.inet_pton(family, str(sockaddr[0]).partition("%")[0])), port
