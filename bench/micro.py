@@ -250,24 +250,91 @@ def decoding(batch: list[Any]) -> Case:
     return build
 
 
+def curve_codecs() -> tuple[Any, Callable[[], Any]]:
+    """An encoder of CURVE's MESSAGE commands, and what makes decoders of what it writes first."""
+    from libzmq_py.codecs.v2_decoder import V2Decoder
+    from libzmq_py.mechanisms.curve.base import CurveDecoder, CurveEncoder, Nonces
+    from libzmq_py.mechanisms.curve.boxes import BoxKey
+    from libzmq_py.mechanisms.curve.crypto import Secret
+
+    key = BoxKey(Secret(b"k" * 32), b"CurveZMQMESSAGEC")
+    return CurveEncoder(key, Nonces(), False), lambda: CurveDecoder(V2Decoder(-1), key, 0)
+
+
+def sealing(batch: list[Any]) -> Case:
+    def build(stack: ExitStack) -> Callable[[], None]:
+        encode = curve_codecs()[0].encode
+
+        def run() -> None:
+            b"".join(encode(batch))
+
+        return run
+
+    return build
+
+
+def opening(batch: list[Any]) -> Case:
+    """Nonces count up, so each round has a new decoder."""
+
+    def build(stack: ExitStack) -> Callable[[], None]:
+        encoder, new_decoder = curve_codecs()
+        data = b"".join(encoder.encode(batch))
+        if new_decoder().decode(data) != batch:
+            raise AssertionError("the decoder does not give back what was encoded")
+
+        def run() -> None:
+            new_decoder().decode(data)
+
+        return run
+
+    return build
+
+
 for label, messages in shapes():
     CASES[f"codec encode {label}"] = encoding(messages)
     CASES[f"codec decode {label}"] = decoding(messages)
+for label, messages in [*shapes(), ("64 KiB", [b"x" * 65536] * BATCH)]:
+    CASES[f"curve encode {label}"] = sealing(messages)
+    CASES[f"curve decode {label}"] = opening(messages)
+
+
+def one_curve_message(stack: ExitStack) -> Callable[[], None]:
+    """A request or a reply: each by itself, there and back."""
+    encoder, new_decoder = curve_codecs()
+    encode, decode = encoder.encode, new_decoder().decode
+    message = [(b"", b"x" * 10)]
+
+    def run() -> None:
+        for _ in range(BATCH):
+            decode(bytes(encode(message)[0]))
+
+    return run
+
+
+CASES["curve encode, decode lone 10 B"] = one_curve_message
+
+
+def pair(stack: ExitStack, near_type: str, far_type: str) -> tuple[Any, Any]:
+    """Make a socket that is bound and one that is connected to it, over inproc."""
+    import libzmq_py as zmq
+
+    ctx = stack.enter_context(zmq.Context())
+    near = stack.enter_context(ctx.socket(getattr(zmq, near_type)))
+    far = stack.enter_context(ctx.socket(getattr(zmq, far_type)))
+    near.rcvtimeo = near.sndtimeo = far.rcvtimeo = far.sndtimeo = 10_000  # fail rather than hang
+    near.bind("inproc://micro")
+    far.connect("inproc://micro")
+    return near, far
 
 
 def face(sender: str, receiver: str, message: list[bytes]) -> Case:
     """All layers of an application thread, the public face included, over inproc; no other thread takes part."""
 
     def build(stack: ExitStack) -> Callable[[], None]:
-        import libzmq_py as zmq
-
-        ctx = stack.enter_context(zmq.Context())
-        near = stack.enter_context(ctx.socket(getattr(zmq, receiver)))
-        far = stack.enter_context(ctx.socket(getattr(zmq, sender)))
-        near.rcvtimeo = far.sndtimeo = 10_000  # fail rather than hang
-        near.bind("inproc://micro")
-        far.connect("inproc://micro")
+        near, far = pair(stack, receiver, sender)
         if receiver == "SUB":
+            import libzmq_py as zmq
+
             far.setsockopt(zmq.XPUB_NODROP, 1)  # commands are not looked at before every message: credits come late
             near.setsockopt(zmq.SUBSCRIBE, b"")
             while not near.poll(1):
@@ -298,6 +365,32 @@ CASES["socket PUSH, PULL"] = face("PUSH", "PULL", [b"message"])
 CASES["socket PUSH, PULL, 4 frames"] = face("PUSH", "PULL", [b"message"] * 4)
 CASES["socket PUB, SUB"] = face("PUB", "SUB", [b"message"])
 CASES["socket DEALER, ROUTER"] = face("DEALER", "ROUTER", [b"message"])
+
+
+@case("socket PUSH, PULL, send_many")
+def many(stack: ExitStack) -> Callable[[], None]:
+    pull, push = pair(stack, "PULL", "PUSH")
+    batch = [b"message"] * BATCH
+
+    def run() -> None:
+        push.send_many(batch)
+        pull.recv_many(BATCH)
+
+    return run
+
+
+@case("socket REQ, REP, round trip")
+def round_trip(stack: ExitStack) -> Callable[[], None]:
+    """Both ends are in this thread, so nobody waits and nobody is woken."""
+    rep, req = pair(stack, "REP", "REQ")
+
+    def run() -> None:
+        for _ in range(BATCH):
+            req.send(b"question")
+            rep.send(rep.recv())
+            req.recv()
+
+    return run
 
 
 def measure(build: Case, repeat: int) -> float:

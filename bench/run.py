@@ -9,8 +9,15 @@ takes about `--seconds`.
 
     python bench/run.py                                     everything, five runs
     python bench/run.py --runs 5 --only tcp --json out.json only cases whose name contains "tcp"
+    python bench/run.py --short                             a handful of cases, within a minute
     python bench/run.py --list                              names of all cases
     python bench/run.py --peers pyzmq,libzmq_py             the columns; the first one is the base of the ratio
+
+The cases `many-*` hand over many messages per call where the library has calls for that (libzmq_py: `send_many` and
+`recv_many`); where it has none (pyzmq) they go one by one, so the ratio is to what pyzmq's per-message calls reach.
+
+pyomq, a third implementation, makes a column where it is installed. It is not held to anything: what it cannot run
+shows as a dash, with the reason below, and is no failure.
 
 A peer is `label` or `label=module`; `label=module/module` puts one library on the receiving (or asking) side and the
 other on the sending (or answering) side, which shows which side of ours is the slow one:
@@ -37,12 +44,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")
-MODULES = {"pyzmq": "zmq", "libzmq_py": "libzmq_py", "pyomq": "pyomq"}
+MODULES = {"pyzmq": "zmq", "libzmq_py": "libzmq_py", "pyomq": "bench.pyomq_face"}
+GUESTS = frozenset({"bench.pyomq_face"})
+"""Modules that are measured where they can be; what they cannot run is no failure."""
 PROCESS_LIMIT = 120.0
 """Seconds after which a worker that has not answered is killed and its case fails."""
+GUEST_LIMIT = 20.0
+"""The same for a guest, which may hang and keeps nobody waiting."""
 
 
 class BenchError(Exception):
@@ -56,6 +67,11 @@ class Peer:
     label: str
     near: str
     far: str
+
+    @property
+    def is_guest(self) -> bool:
+        """True if the peer may fail."""
+        return self.near in GUESTS or self.far in GUESTS
 
     @classmethod
     def parse(cls, text: str) -> Peer:
@@ -74,6 +90,7 @@ class Metric:
 
 
 RATE = (Metric("rate", "msg/s", True),)
+ROUND_TRIPS = (Metric("rate", "round trips/s", True),)
 LATENCY = (Metric("p50", "us p50", False), Metric("p99", "us p99", False))
 WEIGHT = (
     Metric("connect_ms", "ms", False),
@@ -98,7 +115,10 @@ LIVE_ROUNDS = 5
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One benchmark: its roles, its messages, and a first guess at messages per second (0: the count is fixed)."""
+    """One benchmark: its roles, its messages, and a first guess at messages per second (0: the count is fixed).
+
+    `peers` are the subscribers, the connections, or the sockets of the many side.
+    """
 
     name: str
     kind: str
@@ -110,6 +130,14 @@ class Case:
     guess: int = 0
     mixed: bool = False
     curve: bool = False
+    many: bool = False
+    topics: bool = False
+    types: str = ""
+
+    @property
+    def receivers(self) -> int:
+        """How many receivers get each message."""
+        return self.peers if self.kind == "pubsub" and not self.topics and self.types != "PUSH/PULL" else 1
 
 
 def all_cases() -> list[Case]:
@@ -135,7 +163,7 @@ def all_cases() -> list[Case]:
     cases.append(Case(name, "pushpull", "tcp", RATE, 100, guess=150_000, mixed=True, curve=True))
     cases.append(Case("reqrep-tcp-curve-10B", "reqrep", "tcp", LATENCY, 10, guess=8_000, curve=True))
     for transport in ("tcp", "ipc", "inproc"):
-        cases.append(Case(f"pubsub10-{transport}-100B", "pubsub", transport, RATE, 100, peers=10, guess=40_000))
+        cases += patterns(transport)
     for transport in ("tcp", "ipc", "inproc"):
         cases.append(Case(f"reqrep-{transport}-10B", "reqrep", transport, LATENCY, 10, guess=8_000))
     for transport in ("tcp", "ipc"):
@@ -145,11 +173,57 @@ def all_cases() -> list[Case]:
     return cases
 
 
+def patterns(transport: str) -> list[Case]:
+    """Messages of 100 bytes, by other calls and through other sockets than one PUSH and one PULL."""
+    size, guess = 100, 300_000
+
+    def case(name: str, kind: str = "pushpull", peers: int = 1, **more: Any) -> Case:
+        share = peers if kind == "pubsub" and not more else 1
+        return Case(f"{name}-{transport}-100B", kind, transport, RATE, size, peers=peers, guess=guess // share, **more)
+
+    cases = [
+        case("many", many=True),
+        case("dealerrouter", types="DEALER/ROUTER"),
+        case("pubsub1", "pubsub"),
+        case("pubsub10", "pubsub", 10),
+        case("pubfilter10", "pubsub", 10, topics=True),
+    ]
+    if transport != "ipc":
+        cases += [
+            case("push1pull10", "pubsub", 10, types="PUSH/PULL"),
+            case("push10pull1", "pushpull", 10, types="PUSH/PULL"),
+        ]
+    echo = Case(f"echo100-{transport}-100B", "echo", transport, ROUND_TRIPS, size, guess=50_000)
+    return [*cases, echo]
+
+
+SHORT = (
+    "pushpull-tcp-10B",
+    "pushpull-tcp-100B",
+    "many-tcp-100B",
+    "pushpull-inproc-100B",
+    "pubsub10-tcp-100B",
+    "pubfilter10-tcp-100B",
+    "push1pull10-tcp-100B",
+    "reqrep-tcp-10B",
+    "dealerrouter-tcp-100B",
+    "connections200-tcp",
+    "import",
+)
+"""The cases of the short form."""
+SHORT_RUNS = 3
+SHORT_SECONDS = 0.2
+SHORT_PEERS = "pyzmq,libzmq_py"
+SHORT_LIMIT = 40.0
+"""Seconds after which, on a busy machine, each case that is left is measured once only."""
+
+
 class Process:
     """A worker process whose standard output is read line by line, with a limit on the waiting."""
 
     def __init__(self, module: str, role: str, **options: Any) -> None:
         self.what = f"{module} {role}"
+        self.limit = GUEST_LIMIT if module in GUESTS else PROCESS_LIMIT
         command = [sys.executable, WORKER, "--lib", module, "--role", role]
         for name, value in options.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
@@ -157,15 +231,15 @@ class Process:
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
         self._buffer = b""
 
-    def line(self, limit: float = PROCESS_LIMIT) -> dict[str, Any]:
-        """Read the next report; raise BenchError when the process ends or `limit` seconds pass without one."""
+    def line(self) -> dict[str, Any]:
+        """Read the next report; raise BenchError when the process ends or its time limit passes without one."""
         assert self.process.stdout is not None
-        deadline = time.monotonic() + limit
+        deadline = time.monotonic() + self.limit
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
             ready, _, _ = select.select([self.process.stdout], [], [], max(0.0, left))
             if not ready:
-                raise BenchError(f"{self.what}: nothing after {limit:.0f} s")
+                raise BenchError(f"{self.what}: nothing after {self.limit:.0f} s")
             data = os.read(self.process.stdout.fileno(), 65536)
             if not data:
                 raise BenchError(f"{self.what}: {self._last_words()}")
@@ -183,9 +257,9 @@ class Process:
     def finish(self) -> None:
         """Wait for a normal end."""
         try:
-            status = self.process.wait(PROCESS_LIMIT)
+            status = self.process.wait(self.limit)
         except subprocess.TimeoutExpired:
-            raise BenchError(f"{self.what}: reported, but did not end within {PROCESS_LIMIT:.0f} s") from None
+            raise BenchError(f"{self.what}: reported, but did not end within {self.limit:.0f} s") from None
         if status:
             raise BenchError(f"{self.what}: {self._last_words()}")
 
@@ -207,18 +281,30 @@ class Process:
                 stream.close()
 
 
+Shape: TypeAlias = "dict[str, Any]"
+"""The options of a worker that say what it moves."""
+
+THREADS = {
+    "pushpull": "push-pull-threads",
+    "pubsub": "pub-subs-threads",
+    "reqrep": "req-rep-threads",
+    "echo": "echo-threads",
+}
+"""The role that has both sides of a kind in one process."""
+
+
 def run_once(case: Case, peer: Peer, count: int, warmup: int) -> dict[str, float]:
     """Run one case once on one peer and return what its measuring side reported."""
-    shape = {"size": case.size, "mixed": int(case.mixed), "parts": case.parts, "peers": case.peers}
-    shape |= {"count": count, "warmup": warmup, "curve": int(case.curve)}
+    shape: Shape = {"size": case.size, "mixed": int(case.mixed), "parts": case.parts, "peers": case.peers}
+    shape |= {"count": count, "warmup": warmup, "curve": int(case.curve), "many": int(case.many)}
+    shape |= {"topics": int(case.topics), "types": case.types}
     if case.kind == "import":
         with Process(peer.near, "import") as only:
             report = only.line()
             only.finish()
         return report
     if case.transport == "inproc":
-        role = {"pushpull": "push-pull-threads", "pubsub": "pub-subs-threads", "reqrep": "req-rep-threads"}[case.kind]
-        with Process(peer.near, role, bind="inproc://bench", **shape) as only:
+        with Process(peer.near, THREADS[case.kind], bind="inproc://bench", **shape) as only:
             report = only.line()
             only.finish()
         return report
@@ -227,7 +313,7 @@ def run_once(case: Case, peer: Peer, count: int, warmup: int) -> dict[str, float
         return RUNNERS[case.kind](peer, bind, shape)
 
 
-def run_pushpull(peer: Peer, bind: str, shape: dict[str, int]) -> dict[str, float]:
+def run_pushpull(peer: Peer, bind: str, shape: Shape) -> dict[str, float]:
     with Process(peer.near, "pull", bind=bind, **shape) as receiver:
         endpoint = receiver.line()["endpoint"]
         with Process(peer.far, "push", endpoint=endpoint, **shape) as sender:
@@ -238,7 +324,7 @@ def run_pushpull(peer: Peer, bind: str, shape: dict[str, int]) -> dict[str, floa
     return report
 
 
-def run_pubsub(peer: Peer, bind: str, shape: dict[str, int]) -> dict[str, float]:
+def run_pubsub(peer: Peer, bind: str, shape: Shape) -> dict[str, float]:
     with Process(peer.far, "pub", bind=bind, **shape) as publisher:
         endpoint = publisher.line()["endpoint"]
         with Process(peer.near, "subs", endpoint=endpoint, **shape) as subscribers:
@@ -251,17 +337,26 @@ def run_pubsub(peer: Peer, bind: str, shape: dict[str, int]) -> dict[str, float]
     return report
 
 
-def run_reqrep(peer: Peer, bind: str, shape: dict[str, int]) -> dict[str, float]:
-    with Process(peer.far, "rep", bind=bind, **shape) as server:
+def run_reqrep(peer: Peer, bind: str, shape: Shape) -> dict[str, float]:
+    return _run_client(peer, bind, shape, "rep", "req")
+
+
+def run_echo(peer: Peer, bind: str, shape: Shape) -> dict[str, float]:
+    return _run_client(peer, bind, shape, "echo-server", "echo-client")
+
+
+def _run_client(peer: Peer, bind: str, shape: Shape, serve: str, ask: str) -> dict[str, float]:
+    with Process(peer.far, serve, bind=bind, **shape) as server:
         endpoint = server.line()["endpoint"]
-        with Process(peer.near, "req", endpoint=endpoint, **shape) as client:
+        with Process(peer.near, ask, endpoint=endpoint, **shape) as client:
             report = client.line()
             client.finish()
+        server.go()
         server.finish()
     return report
 
 
-def run_connections(peer: Peer, bind: str, shape: dict[str, int]) -> dict[str, float]:
+def run_connections(peer: Peer, bind: str, shape: Shape) -> dict[str, float]:
     with Process(peer.far, "many-server", bind=bind, **shape) as server:
         endpoint = server.line()["endpoint"]
         with Process(peer.near, "many-clients", endpoint=endpoint, **shape) as clients:
@@ -275,7 +370,7 @@ def run_connections(peer: Peer, bind: str, shape: dict[str, int]) -> dict[str, f
     return report
 
 
-def run_live(peer: Peer, bind: str, shape: dict[str, int]) -> dict[str, float]:
+def run_live(peer: Peer, bind: str, shape: Shape) -> dict[str, float]:
     """Each phase starts in all client processes at once and is over with the last of them."""
     peers = shape["peers"]
     clients = min(LIVE_CLIENTS, peers)
@@ -314,19 +409,42 @@ RUNNERS = {
     "pushpull": run_pushpull,
     "pubsub": run_pubsub,
     "reqrep": run_reqrep,
+    "echo": run_echo,
     "connections": run_connections,
     "live": run_live,
 }
 
 
-def calibrate(case: Case, peers: Sequence[Peer], seconds: float) -> tuple[int, int]:
+class Guests:
+    """Says what became of the peers that may fail: those that have, in the case at hand, and why."""
+
+    def __init__(self) -> None:
+        self.absent: dict[str, str] = {}
+
+    def run(self, case: Case, peer: Peer, count: int, warmup: int) -> dict[str, float] | None:
+        """Run a case once; None if the peer is a guest and fails, or has failed before."""
+        if peer.label in self.absent:
+            return None
+        try:
+            return run_once(case, peer, count, warmup)
+        except BenchError as error:
+            if not peer.is_guest:
+                raise
+            self.absent[peer.label] = str(error)
+            return None
+
+
+def calibrate(case: Case, peers: Sequence[Peer], seconds: float, guests: Guests) -> tuple[int, int]:
     """Choose how many messages to measure, the same for every peer, and how many to send before them."""
     if not case.guess:
         for peer in peers:
-            run_once(case, peer, 1, 0)
+            guests.run(case, peer, 1, 0)
         return 1, 0
     pilot = max(20, int(case.guess * 0.1))
-    rates = [run_once(case, peer, pilot, max(10, pilot // 5))["rate"] / case.peers for peer in peers]
+    reports = [guests.run(case, peer, pilot, max(10, pilot // 5)) for peer in peers]
+    rates = [report["rate"] / case.receivers for report in reports if report is not None]
+    if not rates:
+        return pilot, 0  # nobody is there to be measured
     # The geometric mean: a peer twice as fast as the other takes 0.7 of the time wished for, the other 1.4 of it.
     count = max(20, round(math.exp(statistics.fmean(map(math.log, rates))) * seconds))
     return count, max(10, count // 5)
@@ -340,9 +458,12 @@ class Row:
     metric: Metric
     count: int
     samples: dict[str, list[float]]
+    absent: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def ratios(self, base: str, label: str) -> list[float]:
-        """Divide each sample by its neighbour of the base."""
+        """Divide each sample by its neighbour of the base; nothing for a peer that has none."""
+        if {base, label} & self.absent.keys():
+            return []
         return [ours / theirs for ours, theirs in zip(self.samples[label], self.samples[base], strict=True) if theirs]
 
     def as_json(self, base: str) -> dict[str, Any]:
@@ -354,26 +475,39 @@ class Row:
             "higher_is_better": self.metric.higher_is_better,
             "count": self.count,
             "samples": self.samples,
-            "median": {label: statistics.median(values) for label, values in self.samples.items()},
+            "median": {label: self.median(label) for label in self.samples},
             "ratios": ratios,
             "median_ratio": {label: statistics.median(values) if values else None for label, values in ratios.items()},
+            "absent": self.absent,
         }
 
+    def median(self, label: str) -> float | None:
+        """The median of the samples; None for a peer that cannot run the case."""
+        return None if label in self.absent else statistics.median(self.samples[label])
 
-def measure(case: Case, peers: Sequence[Peer], runs: int, seconds: float) -> list[Row]:
-    """Run one case `runs` times on every peer in turn."""
-    count, warmup = calibrate(case, peers, seconds)
-    rows = [Row(case, metric, count, {peer.label: [] for peer in peers}) for metric in case.metrics]
-    for _ in range(runs):
+
+def measure(
+    case: Case, peers: Sequence[Peer], runs: int, seconds: float, deadline: float = math.inf
+) -> list[Row]:
+    """Run one case `runs` times on every peer in turn, but no second time after the deadline."""
+    guests = Guests()
+    count, warmup = calibrate(case, peers, seconds, guests)
+    rows = [Row(case, metric, count, {peer.label: [] for peer in peers}, guests.absent) for metric in case.metrics]
+    for turn in range(runs):
+        if turn and time.monotonic() > deadline:
+            break
         for peer in peers:
-            report = run_once(case, peer, count, warmup)
-            for row in rows:
-                row.samples[peer.label].append(report[row.metric.key])
+            report = guests.run(case, peer, count, warmup)
+            if report is not None:
+                for row in rows:
+                    row.samples[peer.label].append(report[row.metric.key])
     return rows
 
 
-def number(value: float) -> str:
+def number(value: float | None) -> str:
     """Format a figure so that four digits count."""
+    if value is None:
+        return "–"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
@@ -387,17 +521,21 @@ class Table:
     def head(self) -> None:
         columns = "".join(f"{label:>14}" for label in self.labels)
         ratios = "".join(f"{label + ' / ' + self.base:>28}" for label in self.labels[1:])
-        print(f"{'case':<26}{'unit':<17}{columns}{ratios}  (median, lowest..highest)", flush=True)
+        print(f"{'case':<30}{'unit':<17}{columns}{ratios}  (median, lowest..highest)", flush=True)
 
     def line(self, row: Row) -> None:
-        columns = "".join(f"{number(statistics.median(row.samples[label])):>14}" for label in self.labels)
+        columns = "".join(f"{number(row.median(label)):>14}" for label in self.labels)
         ratios = ""
         for label in self.labels[1:]:
             values = row.ratios(self.base, label)
-            text = f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f})" if values else "-"
+            text = f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f})" if values else "–"
             ratios += f"{text:>28}"
         better = "more is better" if row.metric.higher_is_better else "less is better"
-        print(f"{row.case.name:<26}{row.metric.unit:<17}{columns}{ratios}  {better}", flush=True)
+        print(f"{row.case.name:<30}{row.metric.unit:<17}{columns}{ratios}  {better}", flush=True)
+
+    def absent(self, row: Row) -> None:
+        for label, reason in row.absent.items():
+            print(f"{'':<30}– {label}: {reason}", flush=True)
 
 
 def facts(peers: Sequence[Peer]) -> dict[str, Any]:
@@ -430,33 +568,47 @@ def choose(only: str) -> list[Case]:
     return [case for case in all_cases() if not words or any(word in case.name for word in words)]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5, help="measurements of each case on each peer")
-    parser.add_argument("--seconds", type=float, default=0.75, help="how long one measurement should take")
+    parser.add_argument("--runs", type=int, help="measurements of each case on each peer (5)")
+    parser.add_argument("--seconds", type=float, help="how long one measurement should take (0.5)")
     parser.add_argument("--only", default="", metavar="WORDS", help="comma-separated; cases whose name contains one")
-    parser.add_argument("--peers", default=default_peers(), help="comma-separated label[=module[/module]]")
+    parser.add_argument("--peers", help="comma-separated label[=module[/module]]")
+    parser.add_argument("--short", action="store_true", help="a handful of cases, within a minute")
     parser.add_argument("--json", metavar="FILE", help="write everything measured to FILE")
     parser.add_argument("--list", action="store_true", help="print the names of the cases and stop")
     args = parser.parse_args(argv)
-    cases = choose(args.only)
+    args.runs = args.runs or (SHORT_RUNS if args.short else 5)
+    args.seconds = args.seconds or (SHORT_SECONDS if args.short else 0.5)
+    args.peers = args.peers or (SHORT_PEERS if args.short else default_peers())
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    cases = [case for case in choose(args.only) if not args.short or case.name in SHORT]
     if args.list or not cases:
         print("\n".join(case.name for case in cases or all_cases()))
         return 0 if cases else 2
     peers = [Peer.parse(text) for text in args.peers.split(",")]
     result: dict[str, Any] = {**facts(peers), "runs": args.runs, "results": [], "failures": {}}
+    started = time.monotonic()
+    deadline = started + SHORT_LIMIT if args.short else math.inf
     table = Table(peers)
     table.head()
     for case in cases:
         try:
-            rows = measure(case, peers, args.runs, args.seconds)
+            rows = measure(case, peers, args.runs, args.seconds, deadline)
         except BenchError as error:
             result["failures"][case.name] = str(error)
-            print(f"{case.name:<26}FAILED: {error}", flush=True)
+            print(f"{case.name:<30}FAILED: {error}", flush=True)
             continue
         for row in rows:
             table.line(row)
             result["results"].append(row.as_json(table.base))
+        table.absent(rows[0])
+    result["seconds"] = round(time.monotonic() - started)
+    print(f"{len(cases)} cases, {args.runs} runs, {result['seconds']} s")
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump(result, file, indent=1)

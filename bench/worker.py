@@ -45,6 +45,12 @@ QUEUED_BYTES = 64 * 1024 * 1024
 CHUNK = 100
 """Messages taken from one subscriber before the next one's turn: below the high-water mark, so nobody can stall."""
 
+MANY = 500
+"""Messages handed over in one call by the cases that do so: half of what a queue may hold."""
+
+WINDOW = 100
+"""Requests under way at a time where a client does not wait for each reply."""
+
 LIMIT_MS = 10_000
 """No single send or receive waits longer than this: a benchmark fails, it never hangs."""
 
@@ -84,6 +90,7 @@ class Worker:
         self.args = args
         self.zmq = importlib.import_module(args.lib)
         self.ctx = self.zmq.Context(args.io_threads)
+        self.sender_type, _, self.receiver_type = args.types.partition("/")
 
     def socket(self, type_name: str) -> Any:
         """Make a socket that never waits for ever and never queues more than QUEUED_BYTES."""
@@ -119,37 +126,37 @@ class Worker:
         if results:
             say(**results)
 
-    # PUSH and PULL: throughput as the receiver sees it.
+    # One way, to one receiver: throughput as the receiver sees it. PUSH and PULL, or what --types says.
 
     def push(self) -> None:
-        sock = self.connected("PUSH")
-        self._send_all(sock)
+        sockets = [self.connected(self.sender_type) for _ in range(self.args.peers)]
+        self._send_all(sockets)
         sys.stdin.readline()
-        self.finish([sock])
+        self.finish(sockets)
 
     def pull(self) -> None:
-        sock = self.bound("PULL")
+        sock = self.bound(self.receiver_type)
         seconds = self._receive_all([sock])
         self.finish([sock], **self._rate(seconds))
 
     def push_pull_threads(self) -> None:
         """Both ends in one process, a thread each: the only way to use inproc."""
-        pull = self.socket("PULL")
+        pull = self.socket(self.receiver_type)
         pull.bind(self.args.bind)
-        push = self.socket("PUSH")
-        push.connect(self.args.bind)
-        sender = threading.Thread(target=self._send_all, args=(push,), name="sender")
+        sockets = [self.socket(self.sender_type) for _ in range(self.args.peers)]
+        for sock in sockets:
+            sock.connect(self.args.bind)
+        sender = threading.Thread(target=self._send_all, args=(sockets,), name="sender")
         sender.start()
         seconds = self._receive_all([pull])
         sender.join()
-        self.finish([push, pull], **self._rate(seconds))
+        self.finish([*sockets, pull], **self._rate(seconds))
 
-    # PUB to many SUB: what all the subscribers together receive.
+    # One way, to many receivers: what all of them together receive. PUB and SUB, or PUSH and PULL (--types). The sender
+    # repeats SYNC until each of them has been reached.
 
     def pub(self) -> None:
-        sock = self.socket("PUB")
-        sock.setsockopt(self.zmq.XPUB_NODROP, 1)
-        sock.bind(self.args.bind)
+        sock = self._publisher()
         say(endpoint=sock.last_endpoint.decode())
         reached = threading.Event()
 
@@ -159,47 +166,62 @@ class Worker:
 
         threading.Thread(target=wait_for_driver, name="stdin", daemon=True).start()
         self._sync_until(sock, reached)
-        self._send_all(sock)
+        self._send_all([sock])
         sys.stdin.readline()
         self.finish([sock])
 
     def subs(self) -> None:
-        sockets = [self._subscriber(self.args.endpoint) for _ in range(self.args.peers)]
+        sockets = [self._subscriber(self.args.endpoint, index) for index in range(self.args.peers)]
         for sock in sockets:
             sock.recv()
         say(ready=True)
-        seconds = self._receive_all(sockets, first=[self._first_message(sock) for sock in sockets])
-        self.finish(sockets, **self._rate(seconds, self.args.peers))
+        self.finish(sockets, **self._receive_spread(sockets))
 
     def pub_subs_threads(self) -> None:
-        pub = self.socket("PUB")
-        pub.setsockopt(self.zmq.XPUB_NODROP, 1)
-        pub.bind(self.args.bind)
-        sockets = [self._subscriber(self.args.bind) for _ in range(self.args.peers)]
+        pub = self._publisher()
+        sockets = [self._subscriber(self.args.bind, index) for index in range(self.args.peers)]
         reached = threading.Event()
 
         def publish() -> None:
             self._sync_until(pub, reached)
-            self._send_all(pub)
+            self._send_all([pub])
 
         sender = threading.Thread(target=publish, name="sender")
         sender.start()
         for sock in sockets:
             sock.recv()
         reached.set()
-        seconds = self._receive_all(sockets, first=[self._first_message(sock) for sock in sockets])
+        results = self._receive_spread(sockets)
         sender.join()
-        self.finish([pub, *sockets], **self._rate(seconds, self.args.peers))
+        self.finish([pub, *sockets], **results)
 
-    def _subscriber(self, endpoint: str) -> Any:
-        sock = self.socket("SUB")
-        sock.setsockopt(self.zmq.SUBSCRIBE, b"")
+    def _publisher(self) -> Any:
+        sock = self.socket(self.sender_type)
+        if self.sender_type == "PUB":
+            sock.setsockopt(self.zmq.XPUB_NODROP, 1)
+        sock.bind(self.args.bind)
+        return sock
+
+    def _subscriber(self, endpoint: str, index: int) -> Any:
+        sock = self.socket(self.receiver_type)
+        if self.receiver_type == "SUB":
+            for topic in (SYNC, self._topic(index)) if self.args.topics else (b"",):
+                sock.setsockopt(self.zmq.SUBSCRIBE, topic)
         sock.connect(endpoint)
         return sock
+
+    def _topic(self, index: int) -> bytes:
+        return b"weather.%03d." % index
 
     def _sync_until(self, sock: Any, reached: threading.Event) -> None:
         while not reached.wait(0.005):
             sock.send(SYNC)
+
+    def _receive_spread(self, sockets: list[Any]) -> dict[str, float]:
+        first = [self._first_message(sock) for sock in sockets]
+        if self.receiver_type == "SUB":
+            return self._rate(self._receive_all(sockets, first), 1 if self.args.topics else self.args.peers)
+        return self._rate(self._receive_shared(sockets, sum(first)))
 
     def _first_message(self, sock: Any) -> int:
         """Skip the sync messages that are left over; return how many measured messages were taken (one)."""
@@ -207,11 +229,39 @@ class Worker:
             pass
         return 1
 
+    def _receive_shared(self, sockets: list[Any], taken: int) -> float:
+        """Take messages from whichever socket has some: who gets how many is the sender's choice."""
+        poller = self.zmq.Poller()
+        for sock in sockets:
+            poller.register(sock, self.zmq.POLLIN)
+        self._drain_ready(poller, self.args.warmup - taken)
+        started = time.perf_counter()
+        self._drain_ready(poller, self.args.count)
+        return time.perf_counter() - started
+
+    def _drain_ready(self, poller: Any, count: int) -> None:
+        while count > 0:
+            ready = poller.poll(LIMIT_MS)
+            if not ready:
+                sys.exit(f"{count} messages are missing after {LIMIT_MS} ms")
+            for sock, _ in ready:
+                count -= self._take_ready(sock.recv, min(CHUNK, count))
+
+    def _take_ready(self, receive: Callable[[int], Any], most: int) -> int:
+        dontwait = self.zmq.DONTWAIT
+        for taken in range(most):
+            try:
+                receive(dontwait)
+            except self.zmq.Again:
+                return taken
+        return most
+
     # REQ and REP: the time of one round trip.
 
     def rep(self) -> None:
         sock = self.bound("REP")
         self._echo(sock)
+        sys.stdin.readline()
         self.finish([sock])
 
     def req(self) -> None:
@@ -256,6 +306,47 @@ class Worker:
             "p50": percentile(samples, 0.50) / 1000,
             "p99": percentile(samples, 0.99) / 1000,
         }
+
+    # DEALER and ROUTER: requests and replies, WINDOW of them under way.
+
+    def echo_server(self) -> None:
+        sock = self.bound("ROUTER")
+        self._answer(sock, self.args.warmup + self.args.count)
+        sys.stdin.readline()
+        self.finish([sock])
+
+    def echo_client(self) -> None:
+        sock = self.connected("DEALER")
+        seconds = self._pipelined(sock)
+        self.finish([sock], **self._rate(seconds))
+
+    def echo_threads(self) -> None:
+        server = self.socket("ROUTER")
+        server.bind(self.args.bind)
+        total = self.args.warmup + self.args.count
+        echo = threading.Thread(target=self._answer, args=(server, total), name="echo")
+        echo.start()
+        client = self.socket("DEALER")
+        client.connect(self.args.bind)
+        seconds = self._pipelined(client)
+        echo.join()
+        self.finish([client, server], **self._rate(seconds))
+
+    def _pipelined(self, sock: Any) -> float:
+        """Send a request for each reply; return the seconds between the last warm-up reply and the last one."""
+        send, recv, body = sock.send, sock.recv, b"x" * self.args.size
+        total = self.args.warmup + self.args.count
+        window = min(WINDOW, total)
+        started = time.perf_counter()
+        for _ in range(window):
+            send(body)
+        for index in range(total):
+            recv()
+            if index < total - window:
+                send(body)
+            if index == self.args.warmup - 1:
+                started = time.perf_counter()
+        return time.perf_counter() - started
 
     # Many connections: how long they take and what they weigh. The first one is not counted; it starts the threads.
 
@@ -345,14 +436,30 @@ class Worker:
 
     # The two loops every throughput case consists of.
 
-    def _send_all(self, sock: Any) -> None:
-        messages: list[Any] = [b"x" * size for size in self._sizes()]
-        send = sock.send
-        if self.args.parts > 1:
-            messages = [[body] * self.args.parts for body in messages]
-            send = sock.send_multipart
-        for message in itertools.islice(itertools.cycle(messages), self.args.warmup + self.args.count):
-            send(message)
+    def _send_all(self, sockets: list[Any]) -> None:
+        """Send every message of the case, from the sockets in turn."""
+        messages = self._messages()
+        total = self.args.warmup + self.args.count
+        name = "send_multipart" if self.args.parts > 1 else "send"
+        if len(sockets) > 1:
+            sends = itertools.cycle([getattr(sock, name) for sock in sockets])
+            for message, send in zip(itertools.islice(itertools.cycle(messages), total), sends, strict=False):
+                send(message)
+        elif self.args.many and hasattr(sockets[0], "send_many"):
+            send_many, batch = sockets[0].send_many, messages * MANY
+            for start in range(0, total, MANY):
+                send_many(batch[: total - start])
+        else:
+            send = getattr(sockets[0], name)
+            for message in itertools.islice(itertools.cycle(messages), total):
+                send(message)
+
+    def _messages(self) -> list[Any]:
+        """Return the messages of the case, to be sent in turn."""
+        frames = [b"x" * size for size in self._sizes()]
+        if self.args.topics:
+            return [self._topic(index).ljust(self.args.size, b"x") for index in range(self.args.peers)]
+        return frames if self.args.parts == 1 else [[frame] * self.args.parts for frame in frames]
 
     def _sizes(self) -> list[int]:
         """Return the sizes of the messages in turn: all alike, or between a fifth and nine fifths of `size`."""
@@ -360,16 +467,31 @@ class Worker:
         return [size * (20 + 37 * index % 161) // 100 for index in range(64)] if self.args.mixed else [size]
 
     def _receive_all(self, sockets: list[Any], first: list[int] | None = None) -> float:
-        """Drain every socket in turn; return the seconds from the last warm-up message to the last message."""
-        name = "recv_multipart" if self.args.parts > 1 else "recv"
+        """Drain every socket in turn; return the seconds from the last warm-up message to the last message.
+
+        Each socket gets all messages, or with --topics its share of them.
+        """
+        if self.args.many and hasattr(sockets[0], "recv_many"):
+            return self._receive_many(sockets[0].recv_many)
+        share = len(sockets) if self.args.topics else 1
+        warmup, count = self.args.warmup // share, self.args.count // share
+        name = "recv_multipart" if self.args.parts > 1 or self.receiver_type == "ROUTER" else "recv"
         receives: list[Callable[[], Any]] = [getattr(sock, name) for sock in sockets]
         taken = first or [0] * len(sockets)
         for receive, already in zip(receives, taken, strict=True):
-            for _ in range(min(CHUNK, self.args.warmup) - already):
+            for _ in range(min(CHUNK, warmup) - already):
                 receive()
-        self._drain(receives, self.args.warmup - min(CHUNK, self.args.warmup))
+        self._drain(receives, warmup - min(CHUNK, warmup))
         started = time.perf_counter()
-        self._drain(receives, self.args.count)
+        self._drain(receives, count)
+        return time.perf_counter() - started
+
+    def _receive_many(self, recv_many: Callable[[int], list[Any]]) -> float:
+        started = time.perf_counter()
+        for count in (self.args.warmup, self.args.count):
+            started = time.perf_counter()
+            while count > 0:
+                count -= len(recv_many(min(MANY, count)))
         return time.perf_counter() - started
 
     def _drain(self, receives: list[Callable[[], Any]], count: int) -> None:
@@ -413,6 +535,9 @@ ROLES: dict[str, Callable[[Worker], None]] = {
     "req": Worker.req,
     "rep": Worker.rep,
     "req-rep-threads": Worker.req_rep_threads,
+    "echo-server": Worker.echo_server,
+    "echo-client": Worker.echo_client,
+    "echo-threads": Worker.echo_threads,
     "many-server": Worker.many_server,
     "many-clients": Worker.many_clients,
     "live-server": Worker.live_server,
@@ -432,10 +557,16 @@ def main() -> None:
     parser.add_argument("--curve", type=int, default=0, help="1: encrypt (the binding side is the server)")
     parser.add_argument("--mixed", type=int, default=0, help="1: sizes vary around --size")
     parser.add_argument("--parts", type=int, default=1, help="frames in a message")
-    parser.add_argument("--peers", type=int, default=10, help="subscribers, or connections")
+    parser.add_argument("--types", default="", metavar="SENDER/RECEIVER", help="socket types of a one-way role")
+    parser.add_argument("--many", type=int, default=0, help="1: send_many and recv_many, where the library has them")
+    parser.add_argument("--topics", type=int, default=0, help="1: each subscriber wants one message out of --peers")
+    parser.add_argument("--peers", type=int, default=1, help="subscribers, connections, or sockets of the many side")
     parser.add_argument("--clients", type=int, default=1, help="processes the connections come from")
     parser.add_argument("--io-threads", type=int, default=1, help="I/O threads of the context")
     args = parser.parse_args()
+    args.types = args.types or ("PUB/SUB" if args.role in ("pub", "subs", "pub-subs-threads") else "PUSH/PULL")
+    if args.topics:
+        args.warmup, args.count = (-(-number // args.peers) * args.peers for number in (args.warmup, args.count))
     if args.role == "import":
         import_time(args)
     else:

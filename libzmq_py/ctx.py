@@ -284,6 +284,11 @@ class Ctx:
         if mailbox is not None:
             mailbox.send(command)
 
+    def post_command(self, tid: int, command: Command) -> Mailbox | None:
+        """Put a command into a mailbox and leave the bell alone: the mailbox, if its reader is to be woken."""
+        mailbox = self._slots[tid]
+        return mailbox if mailbox is not None and mailbox.post(command) else None
+
     # -- inproc (see transports/inproc.py) --------------------------------------------------------------------------
 
     def register_endpoint(self, addr: str, endpoint: InprocEndpoint) -> None:
@@ -372,7 +377,8 @@ class Ctx:
         names = self.inproc.pending_names()
         pair = find_socket_type(_PAIR) if names else None
         for name in names:
-            assert pair is not None
+            if pair is None:
+                raise AssertionError("PAIR is always there")
             with self._slot_sync:
                 if not self._sockets:
                     return  # somebody else was quicker, and the reaper may be gone

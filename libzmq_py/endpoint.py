@@ -7,6 +7,7 @@ Mirrors: src/endpoint.cpp, src/endpoint.hpp (endpoint_uri_pair_t).
 from __future__ import annotations
 
 import enum
+import functools
 from typing import NamedTuple
 
 
@@ -35,8 +36,9 @@ class EndpointUriPair(NamedTuple):
         return self.local == self.remote
 
 
+@functools.lru_cache(maxsize=256)
 def make_unconnected_connect_endpoint_pair(endpoint: str) -> EndpointUriPair:
-    """Return the pair of a connect that has no connection yet."""
+    """Return the pair of a connect that has no connection yet; the same one each time, as many connect to one place."""
     return EndpointUriPair("", endpoint, EndpointType.CONNECT)
 
 

@@ -8,7 +8,7 @@ The tree (names, constructors and attributes are those of ``zmq.error`` in pyzmq
      |    +-- ZMQError              a call failed: errno, strerror
      |    |    +-- Again                   EAGAIN: not now, or a time-out passed
      |    |    +-- ContextTerminated       ETERM: the context is being shut down
-     |    |    +-- InterruptedSystemCall   EINTR (an InterruptedError too); retried inside, not meant for users
+     |    |    +-- InterruptedSystemCall   EINTR (an InterruptedError too): only zmq_poll with a sigmask lets it out
      |    +-- ZMQBindError          no free port for bind_to_random_port
      |    +-- NotDone               MessageTracker.wait ran out of time
      +-- NotImplementedError
@@ -118,7 +118,10 @@ class ContextTerminated(ZMQError):
 
 
 class InterruptedSystemCall(ZMQError, InterruptedError):
-    """EINTR: a signal came in. Calls retry by themselves, so that seeing it is a bug. The arguments are ignored."""
+    """EINTR: a signal was handled during ``zmq_poll`` with a ``sigmask``. Other calls go on by themselves.
+
+    The arguments are ignored.
+    """
 
     # Said again for type checkers: ZMQError comes before OSError in the MRO, so these are plain attributes.
     errno: int | None = EINTR

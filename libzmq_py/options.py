@@ -9,7 +9,8 @@ One table, ``_OPTIONS``, has a row per option: a row is built by ``_int``, ``_bo
 how to get, and, for the error text, what is expected. A setter returns False to refuse a value.
 
 Mirrors: src/options.cpp, src/options.hpp; tcp_address_mask_t of src/tcp_address.cpp (a stable build with CURVE and
-without GSSAPI, NORM, VMCI and WSS, as distributions and pyzmq make it: what those add is refused).
+without NORM, VMCI and WSS, as distributions and pyzmq make it: what those add is refused; with GSSAPI if the package
+`gssapi` is there).
 Departs: values are Python's, so nothing is refused for the size of a buffer, only for its kind or range; None is C's
 (NULL, 0). Strings are bytes without a trailing NUL. Accept filters are networks of the standard library, so that no
 transport is imported here. A key of 41 characters must end with the NUL and have no other. CURVE keys are read as the
@@ -18,6 +19,7 @@ transport is imported here. A key of 41 characters must end with the NUL and hav
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import socket
@@ -49,6 +51,8 @@ _LENGTH_MAX = 255
 #: Longest name of a network interface (IFNAMSIZ).
 _DEVICE_LENGTH_MAX = 16
 _CURVE_KEY_SIZE = 32
+#: Highest GSSAPI_NT_*: how a principal is written.
+_GSSAPI_NT_MAX = 2
 #: Mechanisms that are not libzmq's have numbers from here on, and are what MECHANISM can be set to (see `mechanisms`).
 PLUG_IN_MECHANISM_MIN = 1000
 PLUG_IN_MECHANISMS: set[int] = set()
@@ -584,6 +588,53 @@ def _read_curve_key(value: bytes) -> bytes | None:
         return None
 
 
+def has_gssapi() -> bool:
+    """Return whether there is GSSAPI: the package of that name, and the Kerberos library it needs.
+
+    Only to import it is to know; whoever asks wants it.
+
+    Raises:
+        ZMQError: EMFILE when there is no descriptor to look for it.
+    """
+    with LateImport():
+        try:
+            importlib.import_module("gssapi")
+        except ImportError as error:
+            if ip.find_shortage(error) is not None:
+                raise
+            return False
+    return True
+
+
+def _gssapi(option: SocketOption, row: _Row, *, chooses: bool = True, as_server: int | None = None) -> _Row:
+    """An option of a libzmq built with GSSAPI.
+
+    ``chooses``: to set it chooses the mechanism; ``as_server``: and the client's side.
+    """
+
+    def set_gssapi(options: Options, value: OptionValue) -> bool:
+        if not has_gssapi():
+            raise refused_option(option, value, "GSSAPI needs the package gssapi")
+        if row.set is None or not row.set(options, value):
+            return False
+        if chooses:
+            options.mechanism = SecurityMechanism.GSSAPI
+        if as_server is not None:
+            options.as_server = as_server
+        return True
+
+    def get_gssapi(options: Options) -> int | bytes:
+        if row.get is None or not has_gssapi():
+            raise unreadable_option(option)
+        return row.get(options)
+
+    return _Row(set_gssapi, get_gssapi, row.expected)
+
+
+def _get_gssapi_server(options: Options) -> int:
+    return int(bool(options.as_server) and options.mechanism == SecurityMechanism.GSSAPI)
+
+
 _O = SocketOption
 _OPTIONS: dict[int, _Row] = {
     _O.AFFINITY: _Row(_set_affinity, _get_affinity, "a 64-bit int"),
@@ -619,6 +670,19 @@ _OPTIONS: dict[int, _Row] = {
     _O.CURVE_PUBLICKEY: _curve_key("curve_public_key"),
     _O.CURVE_SECRETKEY: _curve_key("curve_secret_key"),
     _O.CURVE_SERVERKEY: _curve_key("curve_server_key", client_side=True),
+    # Unlike those of PLAIN and CURVE, 0 does not go back to NULL.
+    _O.GSSAPI_SERVER: _gssapi(_O.GSSAPI_SERVER, _flag("as_server")._replace(get=_get_gssapi_server)),
+    _O.GSSAPI_PRINCIPAL: _gssapi(_O.GSSAPI_PRINCIPAL, _text("gss_principal", _LENGTH_MAX)),
+    _O.GSSAPI_SERVICE_PRINCIPAL: _gssapi(
+        _O.GSSAPI_SERVICE_PRINCIPAL, _text("gss_service_principal", _LENGTH_MAX), as_server=0
+    ),
+    _O.GSSAPI_PLAINTEXT: _gssapi(_O.GSSAPI_PLAINTEXT, _bool("gss_plaintext"), chooses=False),
+    _O.GSSAPI_PRINCIPAL_NAMETYPE: _gssapi(
+        _O.GSSAPI_PRINCIPAL_NAMETYPE, _int("gss_principal_nt", 0, _GSSAPI_NT_MAX), chooses=False
+    ),
+    _O.GSSAPI_SERVICE_PRINCIPAL_NAMETYPE: _gssapi(
+        _O.GSSAPI_SERVICE_PRINCIPAL_NAMETYPE, _int("gss_service_principal_nt", 0, _GSSAPI_NT_MAX), chooses=False
+    ),
     _O.CONFLATE: _bool("conflate"),
     _O.ZAP_DOMAIN: _text("zap_domain", _LENGTH_MAX),
     _O.TOS: _int("tos", 0),

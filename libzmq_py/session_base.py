@@ -181,7 +181,8 @@ class SessionBase(Own, IOObject):
 
     def request_input(self, mailbox: Mailbox | None) -> None:
         """Ask that the socket's thread may read while it waits, or (None) that this thread read again. Any thread."""
-        self._send_command(self, CommandType.LEND_INPUT, mailbox)
+        # By the socket's context, as the session's own (`Courier`) is for the I/O thread alone.
+        self._socket.ctx.send_command(self.tid, (self, CommandType.LEND_INPUT, (mailbox,)))
 
     def process_lend_input(self, mailbox: Mailbox | None) -> None:
         """The socket asks for the input, or gives it back."""
@@ -246,10 +247,12 @@ class SessionBase(Own, IOObject):
 
     def _start_connecting(self, wait: bool) -> None:
         """Launch a connecter, which may live in another I/O thread; with `wait` it pauses first."""
-        assert self._addr is not None
+        if self._addr is None:
+            raise AssertionError("a session that connects has an address")
         transport = transports.find_transport(self._addr.protocol)
         io_thread = self.choose_io_thread(self.options.affinity)
-        assert transport is not None and io_thread is not None  # connect() has found both
+        if transport is None or io_thread is None:
+            raise AssertionError("connect() has found both")
         self.launch_child(transport.create_connecter(io_thread, self, self.options, self._addr, wait))
 
     def process_attach(self, engine: Engine) -> None:
@@ -300,7 +303,8 @@ class SessionBase(Own, IOObject):
         if self.options.reconnect_ivl > 0:
             self._start_connecting(wait=True)
         else:
-            assert self._addr is not None
+            if self._addr is None:
+                raise AssertionError("a session that connects has an address")
             self.send_term_endpoint(self._socket, self._addr.uri)
         # Subscriptions are the new connection's first messages: the socket sends them again.
         if self._pipe is not None and self.options.type in _SUBSCRIBERS:
@@ -315,7 +319,8 @@ class SessionBase(Own, IOObject):
 
     def process_conn_failed(self) -> None:
         """The connecter has given up (RECONNECT_STOP): disconnect the endpoint."""
-        assert self._addr is not None
+        if self._addr is None:
+            raise AssertionError("a session that connects has an address")
         self.send_term_endpoint(self._socket, self._addr.uri)
 
     # -- the end ----------------------------------------------------------------------------------------------------

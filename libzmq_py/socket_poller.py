@@ -118,6 +118,9 @@ def zmq_poll(items: Sequence[Item], timeout: int) -> list[tuple[int, int]]:
     Raises:
         ZMQError: ETERM, the context of a socket has ended.
     """
+    if len(items) == 1 and isinstance(items[0][0], SocketBase):
+        events = items[0][0].poll(items[0][1], timeout)
+        return [(0, events)] if events else []
     sockets = [(index, item, events) for index, (item, events) in enumerate(items) if isinstance(item, SocketBase)]
     fds = [(index, item, events) for index, (item, events) in enumerate(items) if isinstance(item, int)]
     ready = _check(sockets, fds)
@@ -137,7 +140,14 @@ def zmq_poll(items: Sequence[Item], timeout: int) -> list[tuple[int, int]]:
 
 
 class PollerEvent(NamedTuple):
-    """What `SocketPoller` has found: a socket, or a descriptor and no socket, and what happened there."""
+    """What `SocketPoller` has found: a socket, or a descriptor and no socket, and what happened there.
+
+    Attributes:
+        socket: The socket; None for a descriptor.
+        fd: The descriptor; -1 for a socket.
+        user_data: What was given to ``add`` or ``add_fd``.
+        events: POLLIN, POLLOUT, POLLERR, POLLPRI or a combination.
+    """
 
     socket: Any
     fd: int
@@ -277,7 +287,7 @@ def _check(
     """What is ready now, in the order of the items."""
     ready = []
     for index, socket, wanted in sockets:
-        events = socket.events() & wanted
+        events = socket.events(wanted)
         if events:
             ready.append((index, events))
     if fds:
@@ -288,24 +298,20 @@ def _check(
 
 def _wait(sockets: Sequence[SocketBase], fds: Sequence[tuple[int, int, int]], timeout: int) -> None:
     """Wait for a command to one of the sockets, or for a descriptor."""
-    mailboxes = [socket.mailbox for socket in sockets]
-    armed = []
+    begun = []
+    rang = set()
     try:
-        for mailbox in mailboxes:
-            armed.append(mailbox)
-            if not mailbox.arm():
+        for socket in sockets:
+            begun.append(socket)
+            socket.begin_poll()
+            if not socket.mailbox.arm():
                 return
         # Negative indices are mailboxes.
-        bells = [(~index, mailbox.fd, POLLIN) for index, mailbox in enumerate(mailboxes)]
-        for index, _ in _poll_fds([*bells, *fds], timeout):
-            if index < 0:
-                mailboxes[~index].silence()
+        bells = [(~index, socket.mailbox.fd, POLLIN) for index, socket in enumerate(sockets)]
+        rang = {~index for index, _ in _poll_fds([*bells, *fds], timeout) if index < 0}
     finally:
-        for mailbox in armed:
-            if mailbox.keep_armed:
-                mailbox.recv_nothing()
-            else:
-                mailbox.disarm()
+        for index, socket in enumerate(begun):
+            socket.end_poll(index in rang)
 
 
 def _poll_fds(fds: Sequence[tuple[int, int, int]], timeout: int) -> list[tuple[int, int]]:

@@ -40,7 +40,10 @@ class _Timer:
 
 
 class Timers:
-    """A set of repeating timers. To be used by one thread at a time, like a socket."""
+    """A set of repeating timers. To be used by one thread at a time. (Not in pyzmq.)
+
+    zmq_timers_new.
+    """
 
     def __init__(self) -> None:
         self._next_timer_id = 0
@@ -49,11 +52,18 @@ class Timers:
     def add(self, interval: int, handler: TimerHandler, arg: object = None) -> int:
         """Add a timer that is due in ``interval`` milliseconds and every ``interval`` milliseconds after it ran.
 
+        Args:
+            interval: Milliseconds, at least 0.
+            handler: Called with the timer's id and ``arg``, by ``execute`` and in its thread.
+            arg: Anything.
+
         Returns:
-            The id of the timer.
+            The id of the timer, from 1 on.
 
         Raises:
             ZMQError: EFAULT if there is nothing to call, EINVAL if the interval is negative.
+
+        zmq_timers_add.
         """
         if not callable(handler):
             raise zmq_error(EFAULT, f"{strerror(EFAULT)} (timer handler {handler!r} cannot be called)")
@@ -67,6 +77,8 @@ class Timers:
 
         Raises:
             ZMQError: EINVAL if there is no such timer or it was cancelled before.
+
+        zmq_timers_cancel.
         """
         timer = self._find(timer_id)
         if timer.cancelled:
@@ -78,6 +90,8 @@ class Timers:
 
         Raises:
             ZMQError: EINVAL if there is no such timer or the interval is negative.
+
+        zmq_timers_set_interval.
         """
         timer = self._find(timer_id)
         _check_interval(interval)
@@ -89,13 +103,18 @@ class Timers:
 
         Raises:
             ZMQError: EINVAL if there is no such timer.
+
+        zmq_timers_reset.
         """
         timer = self._find(timer_id)
         self._timers.remove(timer)
         self._schedule(timer, now_ms())
 
     def timeout(self) -> int:
-        """Return the milliseconds until the next timer is due: 0 if one is, -1 if there are none (as poll wants it)."""
+        """Return the milliseconds until the next timer is due: 0 if one is, -1 if there are none (as poll wants it).
+
+        zmq_timers_timeout.
+        """
         self._purge()
         return max(self._timers[0].when - now_ms(), 0) if self._timers else -1
 
@@ -103,6 +122,8 @@ class Timers:
         """Call the handlers of the timers that are due, in the order in which they became due.
 
         An exception of a handler comes out here; the timers behind it stay due.
+
+        zmq_timers_execute.
         """
         now = now_ms()
         due = [timer for timer in self._timers if timer.when <= now]

@@ -16,7 +16,7 @@ import zmq
 
 from libzmq_py.constants import SecurityMechanism, SocketOption, SocketType
 from libzmq_py.errors import ZMQError
-from libzmq_py.options import Options, OptionValue, get_effective_conflate_option
+from libzmq_py.options import Options, OptionValue, get_effective_conflate_option, has_gssapi
 
 INT_MAX, INT_MIN = 2**31 - 1, -(2**31)
 KEY = bytes(range(32))
@@ -275,6 +275,12 @@ def test_none_beside_libzmq(real: zmq.Socket[bytes], name: str) -> None:
 
 #: pyzmq reads keys with a buffer of a size that libzmq refuses.
 UNREADABLE_IN_PYZMQ = {SocketOption.CURVE_PUBLICKEY, SocketOption.CURVE_SECRETKEY, SocketOption.CURVE_SERVERKEY}
+#: Those of GSSAPI are there where their package is; pyzmq's wheel is built without.
+NOT_IN_BOTH = {
+    option
+    for option in SocketOption
+    if option.name.startswith("GSSAPI_") and has_gssapi() is not bool(zmq.has("gssapi"))
+}
 #: Answered by the socket, which knows them; here they are unknown.
 OF_THE_SOCKET = {
     SocketOption.RCVMORE,
@@ -303,9 +309,9 @@ def test_every_number_beside_libzmq(real: zmq.Socket[bytes]) -> None:
     """From 0 to beyond the last: the same options can be read, with the same defaults; the same can be set."""
     options = Options()
     options.type = SocketType.PAIR
-    for number in {*range(140), -1, INT_MAX} - OF_THE_SOCKET - UNREADABLE_IN_PYZMQ:
+    for number in {*range(140), -1, INT_MAX} - OF_THE_SOCKET - UNREADABLE_IN_PYZMQ - NOT_IN_BOTH:
         assert outcome(options.getsockopt, number) == outcome(real.get, number), number
-    for number in {*range(140), -1, INT_MAX}:
+    for number in {*range(140), -1, INT_MAX} - NOT_IN_BOTH:
         takes_bytes = number in list(SocketOption) and SocketOption(number)._opt_type.value == "bytes"
         for value in (b"1.2.3.4", KEY) if takes_bytes else (0, 1):
             assert outcome(options.setsockopt, number, value) == outcome(real.set, number, value), (number, value)

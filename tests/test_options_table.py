@@ -6,7 +6,7 @@ something else the row cannot say so, and a test elsewhere, marked `departs`, do
 
     kind      int, int64, fd or bytes: what kind of value
     default   by type where types differ, the others' first; empty where it is not the same everywhere
-    set_on    types that take it, or "all", or "-"; get_on: types that give it
+    set_on    types that take it, or "all", or "-"; get_on: types that give it (GSSAPI_*: where there is GSSAPI)
     range     numbers "low..high", or lengths "low..high bytes", either end may be missing; "any" number
     reads     what is read back: the same, truth (0 or 1), tenths (of a second, rounded down), raw (a key's 32 bytes;
               pyzmq cannot read keys, so their reading is left to tests/test_options.py)
@@ -76,6 +76,8 @@ class Row(NamedTuple):
         return cls(**{**line, "number": int(line["number"])})  # type: ignore[arg-type]
 
     def is_on(self, types: str, kind: str) -> bool:
+        if self.name.startswith("GSSAPI_") and not zmq.has("gssapi"):
+            return False
         return types == "all" or kind in types.split()
 
     def default_on(self, kind: str) -> Value | None:

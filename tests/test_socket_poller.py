@@ -231,7 +231,7 @@ def test_ctrl_c_leaves_a_watched_fd_watched(pair: tuple[Any, Any], monkeypatch: 
 
         patch.setattr(socket_poller, "_poll_fds", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            zmq_poll([(b, POLLIN)], -1)
+            zmq_poll([(b, POLLIN), (a, POLLIN)], -1)
     a.send(b"x")
     assert select.select([fd], [], [], 0.5)[0] == [fd]
 

@@ -83,21 +83,21 @@ class OptionAttribute:
 
     def __init__(self, name: str, option: IntEnum) -> None:
         self._name = name
-        self._option = option
+        self.option = option
         self.__doc__ = f"Option {option.name}."
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
         try:
-            return instance.get(self._option)
+            return instance.get(self.option)
         except ZMQError as error:
             if error.errno in (EINVAL, EFAULT):
                 raise AttributeError(f"{self._name} attribute is write-only") from error
             raise
 
     def __set__(self, instance: Any, value: Any) -> None:
-        instance.set(self._option, value)
+        instance.set(self.option, value)
 
 
 def option_attributes(options: Iterable[tuple[str, IntEnum]]) -> Callable[[type[_T]], type[_T]]:

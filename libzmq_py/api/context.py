@@ -120,6 +120,7 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         Calls on its sockets that wait fail with ContextTerminated, as does everything but ``close`` from now on. Then
         wait until all sockets are closed, and all they sent is delivered or has outlasted its LINGER.
 
+        After a second, and then ten times as long each time, the logger ``libzmq_py.ctx`` says what the wait is for.
         Ctrl-C breaks the wait; the call may be repeated. In a forked child nothing is done.
 
         zmq_ctx_term.
@@ -203,6 +204,9 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
 
         Args:
             io_threads: For the case that it is made now.
+
+        Raises:
+            ZMQError: As the constructor.
         """
         if cls._instance_is_usable():
             return cast("Self", cls._instance)
@@ -271,6 +275,7 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         Raises:
             ZMQError: EINVAL, no such option, or no such value.
             TypeError: One of the two is no int.
+            OverflowError: An int is too large for C.
             RuntimeError: The context has ended.
 
         zmq_ctx_set.

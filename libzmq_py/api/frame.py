@@ -247,18 +247,21 @@ class Frame(_Content):
 
     @classmethod
     def _received(cls, item: CoreFrame, more: bool, metadata: Mapping[str, str] | None, track: bool) -> Self:
-        """Make a frame of what the core gave."""
+        """Make a frame of what the core gave. Hot path: `_reset` is written out."""
         frame = cls.__new__(cls)
-        frame._reset()
         frame.more = more
         frame._metadata = metadata
-        if track:
-            frame.tracker = _FINISHED_TRACKER
+        frame.tracker = _FINISHED_TRACKER if track else None
+        frame.tracker_event = frame._buffer = frame._bytes = None
         if isinstance(item, Msg):
             frame._hold = item  # its memory may be the sender's: not before the frame goes is that told
             frame._routing_id = item.routing_id
             frame._group = item.group
             item = item.data
+        else:
+            frame._hold = None
+            frame._routing_id = 0
+            frame._group = ""
         frame._fill(item, True)
         return frame
 

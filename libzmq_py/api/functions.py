@@ -57,7 +57,7 @@ def proxy_steerable(
         frontend: Where requests come from.
         backend: Where they go to.
         capture: A socket that is sent a copy of every message.
-        control: A socket on which PAUSE, RESUME, TERMINATE and STATISTICS come in.
+        control: A socket on which PAUSE, RESUME, TERMINATE and STATISTICS come in: PAIR, PULL, SUB or REP.
 
     Returns:
         0, after TERMINATE.
@@ -150,6 +150,10 @@ def has(capability: str) -> bool:
         from importlib.util import find_spec
 
         return find_spec("nacl") is not None
+    if capability == "gssapi":
+        from libzmq_py.options import has_gssapi
+
+        return has_gssapi()
     return False
 
 

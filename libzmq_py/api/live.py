@@ -76,7 +76,7 @@ class DeadSocket:
 
     send = recv = send_multipart = recv_multipart = send_many = recv_many = refuse
     setsockopt = getsockopt = bind = connect = term_endpoint = refuse
-    monitor = monitor_pipes_stats = join = leave = last_metadata = refuse
+    monitor = monitor_pipes_stats = join = leave = last_metadata = poll = refuse
     get_peer_state = connect_peer = disconnect_peer = process_commands = refuse
 
     @property

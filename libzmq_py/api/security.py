@@ -49,7 +49,11 @@ def warn_of_pickle(core: SocketBase) -> None:
     metadata = core.last_metadata()
     if metadata is None or "User-Id" in metadata or _LOCAL.fullmatch(metadata.get("Peer-Address", "::1")):
         return
-    if core.options.mechanism == SecurityMechanism.CURVE and not core.options.as_server:
+    options = core.options
+    proves = options.mechanism == SecurityMechanism.CURVE or (
+        options.mechanism == SecurityMechanism.GSSAPI and not options.gss_plaintext
+    )
+    if proves and not options.as_server:
         return  # the server has proved to be who we know
     warn(
         f"unpickling what {metadata['Peer-Address']} has sent, who is not authenticated: it can run any code here."

@@ -25,10 +25,10 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
 from warnings import warn
 
-from libzmq_py.api.attrsettr import OptValT, is_declared, option_attributes
+from libzmq_py.api.attrsettr import OptionAttribute, OptValT, is_declared, option_attributes
 from libzmq_py.api.frame import Frame, as_bytes, byte_view, package_setting, require_draft
 from libzmq_py.api.live import CLOSED, SOCKETS, DeadSocket, SocketHandle, cast_int_addr
-from libzmq_py.api.poll import Poller, zmq_poll
+from libzmq_py.api.poll import Poller
 from libzmq_py.api.security import warn_of_open_door, warn_of_pickle
 from libzmq_py.api.tracker import _FINISHED_TRACKER, Hold, MessageTracker, keeper
 from libzmq_py.constants import (
@@ -65,7 +65,6 @@ _DEFAULT_PORTS = (49152, 65536)
 IPC_PATH_MAX_LEN = 107 if sys.platform == "linux" else 103
 
 _IPC_FILTERS = (SocketOption.IPC_FILTER_UID, SocketOption.IPC_FILTER_GID, SocketOption.IPC_FILTER_PID)
-_INT_BITS = {_OptType.int: 32, _OptType.fd: 32, _OptType.int64: 64}
 _TYPES: dict[int, SocketType] = {int(socket_type): socket_type for socket_type in SocketType}
 #: Past `Socket.__setattr__`, which looks whether the name is that of an option.
 _store = object.__setattr__
@@ -98,9 +97,13 @@ class _SocketContext(Generic[_SocketT_co]):
 
 @option_attributes(SocketOption.__members__.items())
 class Socket(SocketHandle, Generic[_SocketReturnT_co]):
-    """A ZeroMQ socket. Usually made by ``Context.socket``; one thread at a time may use it.
+    """A ZeroMQ socket. Usually made by ``Context.socket``.
 
     Options are attributes: ``sock.linger = 0``, ``sock.RCVTIMEO``.
+
+    Several threads may use it (in libzmq only one at a time): each call is whole, a call that waits does not keep
+    others out, and ``close`` ends those of other threads with ENOTSOCK. The frames of one message that are sent or
+    received one by one are the business of one thread.
 
     Args:
         ctx_or_socket: The context, or a socket to shadow.
@@ -270,8 +273,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         """Accept connections on an endpoint.
 
         Args:
-            addr: ``tcp://interface:port``, ``ipc://path``, ``inproc://name``. Port 0 or ``*`` lets the system choose;
-                the attribute ``last_endpoint`` then tells.
+            addr: ``tcp://interface:port``, ``ipc://path``, ``inproc://name``; a str, or bytes in UTF-8. Port 0 or
+                ``*``, and the path ``*``, let the system choose; the attribute ``last_endpoint`` then tells.
 
         Returns:
             A context manager that unbinds at its end.
@@ -301,7 +304,8 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         """Connect to an endpoint, now or as soon as somebody is there.
 
         Args:
-            addr: ``tcp://host:port``, ``ipc://path``, ``inproc://name``.
+            addr: ``tcp://host:port``, ``ipc://path``, ``inproc://name``; a str, or bytes in UTF-8. A source address
+                goes in front: ``tcp://source:0;host:port``.
 
         Returns:
             A context manager that disconnects at its end.
@@ -378,7 +382,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         import random
 
         for _ in range(max_tries):
-            port = random.randrange(min_port, max_port)
+            port = random.randrange(min_port, max_port)  # noqa: S311 - no secret: whoever looks finds the port
             try:
                 self.bind(f"{addr}:{port}")
             except ZMQError as error:
@@ -454,14 +458,16 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
     getsockopt_string = getsockopt_unicode = get_string
 
     def __setattr__(self, key: str, value: Any) -> None:
-        if key in self.__dict__:
-            object.__setattr__(self, key, value)
+        declared = getattr(self.__class__, key, None)
+        if type(declared) is OptionAttribute:
+            self.set(declared.option, value)
             return
         lowered = key.lower()
         if lowered in ("subscribe", "unsubscribe"):
             # Methods, to which one may all the same assign.
             self._set_topic(SocketOption[key.upper()], value)
-        elif hasattr(self.__class__, key) or is_declared(self.__class__, key):  # the first is quick, the second exact
+        elif declared is not None or is_declared(self.__class__, key) or key in self.__dict__:
+            # The first is quick, the second exact; whoever asks for `__dict__` makes the object have a dict.
             object.__setattr__(self, key, value)
         elif key.upper() in SocketOption.__members__:
             self.set(SocketOption[key.upper()], value)
@@ -473,14 +479,27 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         def __getattr__(self, key: str) -> OptValT: ...
 
     def subscribe(self, topic: str | bytes) -> None:
-        """Receive messages that begin with ``topic`` (SUB); a str is encoded as UTF-8.
+        """Receive messages that begin with ``topic`` (SUB); a str is encoded as UTF-8, an empty one means all messages.
 
-        ``sock.subscribe = topic`` does the same.
+        ``sock.subscribe = topic`` does the same. Subscriptions are counted: two of one topic are undone by two
+        ``unsubscribe``.
+
+        Raises:
+            ZMQError: EINVAL, not a SUB (nor an XPUB or PUB in manual mode); ETERM; ENOTSOCK.
+            TypeError: ``topic`` is neither str nor bytes.
+
+        zmq_setsockopt (ZMQ_SUBSCRIBE).
         """
         self._set_topic(SocketOption.SUBSCRIBE, topic)
 
     def unsubscribe(self, topic: str | bytes) -> None:
-        """Undo one ``subscribe`` of the same topic."""
+        """Undo one ``subscribe`` of the same topic; nothing happens if there is none.
+
+        Raises:
+            As ``subscribe``.
+
+        zmq_setsockopt (ZMQ_UNSUBSCRIBE).
+        """
         self._set_topic(SocketOption.UNSUBSCRIBE, topic)
 
     def _set_topic(self, option: SocketOption, topic: str | bytes) -> None:
@@ -513,7 +532,13 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
             raise failure
 
     def fileno(self) -> int:
-        """The descriptor (FD) that becomes readable when EVENTS may have changed: read EVENTS until it is drained."""
+        """The descriptor (FD) that becomes readable when EVENTS may have changed: read EVENTS until it is drained.
+
+        For event loops. Readable does not mean that there is a message, and a message that was there before may not
+        make it readable again: look at EVENTS after each call that sends or receives.
+
+        zmq_getsockopt (ZMQ_FD).
+        """
         return cast(int, self.get(SocketOption.FD))
 
     @property
@@ -612,10 +637,10 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         if type(data) is bytes and copy and routing_id is None and group is None:
             run = self._core.out_run
             if run is not None and not flags and not run.commands:
-                for _ in run.room:
-                    run.put(data)
-                    if run.asleep:
-                        run.flush()
+                for put, asleep, flush in run.room:
+                    put(data)
+                    if asleep:
+                        flush()
                     return None
             return self._core_send(data, flags)  # type: ignore[func-returns-value]
         item, tracker = self._outgoing(data, copy, track, routing_id, group)
@@ -821,21 +846,20 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
 
         zmq_msg_recv.
         """
+        run = self._core.in_run
+        if run is not None and (copy or run.pipe is not None):
+            try:
+                data = run.take()
+                if type(data) is bytes:
+                    return data if copy else Frame._received(data, False, run.metadata, track)
+                run.put_back(data)
+            except StopIteration:
+                pass
+        data = self._core_recv(flags)
         if copy:
-            run = self._core.in_run
-            if run is not None:
-                try:
-                    data = run.take()
-                    if type(data) is bytes:
-                        return data
-                    run.put_back(data)
-                except StopIteration:
-                    pass
-            data = self._core_recv(flags)
             return data if type(data) is bytes else frame_bytes(data)
-        item = self._core_recv(flags)
         core = self._core
-        return Frame._received(item, core.rcvmore, core.last_metadata(), track)
+        return Frame._received(data, core.rcvmore, core.last_metadata(), track)
 
     @overload  # copies (the default)
     def recv_multipart(self, flags: int = 0, copy: Literal[True] = True, track: bool = False) -> list[bytes]: ...
@@ -931,7 +955,12 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         return self._deserialize(self.recv_multipart(flags, copy), deserialize)
 
     def recv_string(self, flags: int = 0, encoding: str = "utf-8") -> str:
-        """Receive one frame, decoded; otherwise as ``recv``."""
+        """Receive one frame, decoded; otherwise as ``recv``.
+
+        Raises:
+            UnicodeDecodeError: It is not in that encoding; the frame is gone.
+            ZMQError: As ``recv``.
+        """
         return self._deserialize(self.recv(flags), lambda data: data.decode(encoding))
 
     recv_unicode = recv_string
@@ -953,13 +982,17 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         core = self._core
         if not isinstance(core, DeadSocket):
             warn_of_pickle(core)
-        return pickle.loads(data)
+        return pickle.loads(data)  # noqa: S301 - what the method is for; it warns, and its docstring does
 
     def recv_json(self, flags: int = 0, **kwargs: Any) -> _JSON:
         """Receive one frame of JSON in UTF-8 and return what it says; otherwise as ``recv``.
 
         Args:
             **kwargs: For ``json.loads``.
+
+        Raises:
+            ValueError: It is no JSON; the frame is gone.
+            ZMQError: As ``recv``.
         """
         import json
 
@@ -989,8 +1022,7 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
             return events.get(self, 0)
         if not flags:
             return 0
-        ready = zmq_poll([(self, flags)], -1 if timeout is None or timeout < 0 else int(timeout))
-        return ready[0][1] if ready else 0
+        return self._core.poll(int(flags), -1 if timeout is None or timeout < 0 else int(timeout))
 
     def monitor(
         self, addr: str | bytes | None, events: int = EVENT_ALL, version: int = 1, type: int = PAIR
@@ -1000,11 +1032,14 @@ class Socket(SocketHandle, Generic[_SocketReturnT_co]):
         Args:
             addr: ``inproc://name``, to which a socket of the given type then connects; None stops it.
             events: Which: EVENT_CONNECTED | EVENT_DISCONNECTED ...
-            version: Of the message format; ``parse_monitor_message`` knows 1.
-            type: PAIR, PUB or PUSH.
+            version: Of the message format: ``parse_monitor_message`` reads 1, ``parse_monitor_message_v2`` reads 2,
+                which tells both ends of a connection and knows EVENT_PIPES_STATS. With another nothing is ever sent.
+            type: Of the socket that sends them: PAIR, PUB or PUSH.
 
         Raises:
-            ZMQError: EINVAL; EPROTONOSUPPORT, not inproc; EADDRINUSE; ETERM; ENOTSOCK.
+            ZMQError: EINVAL, another type, or version 1 with events it does not know; EPROTONOSUPPORT, not inproc;
+                EADDRINUSE; EMFILE; ETERM; ENOTSOCK.
+            TypeError: ``addr`` is neither str nor bytes.
 
         zmq_socket_monitor, zmq_socket_monitor_versioned.
         """
@@ -1121,7 +1156,7 @@ def check_option_value(option: int, optval: object) -> None:
         pass  # clears the filter
     elif not isinstance(optval, int):
         raise TypeError(f"expected int, got: {optval!r} (option {option_name(option)})")
-    elif optval.bit_length() >= _INT_BITS[kind] and optval != -(1 << _INT_BITS[kind] - 1):
+    elif optval.bit_length() >= (bits := 64 if kind is _OptType.int64 else 32) and optval != -(1 << bits - 1):
         raise OverflowError(f"value too large to convert to {kind.value}: {optval} (option {option_name(option)})")
     if not isinstance(option, int):
         raise TypeError(f"an integer is required, got option {option!r}")

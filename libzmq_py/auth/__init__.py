@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Who may connect: ZAP handlers ready for use, and key files.
+"""Who may connect: ZAP handlers ready for use, and key files::
 
     from libzmq_py import auth
     from libzmq_py.auth.thread import ThreadAuthenticator

@@ -77,7 +77,11 @@ class Authenticator:
         self.log = log or logging.getLogger("libzmq_py.auth")
 
     def start(self) -> None:
-        """Bind the handler's socket."""
+        """Bind the handler's socket.
+
+        Raises:
+            ZMQError: EADDRINUSE, the context has a handler already; else as ``Context.socket``.
+        """
         from libzmq_py.api.socket import Socket
 
         self.zap_socket = self.context.socket(REP, socket_class=Socket)
@@ -308,7 +312,8 @@ class Authenticator:
     ) -> None:
         user = user_id.encode(self.encoding, "replace") if status_code == b"200" else b""
         self.log.debug("ZAP reply code=%s text=%s", status_code, status_text)
-        assert self.zap_socket is not None
+        if self.zap_socket is None:
+            raise AssertionError("requests come from the ZAP socket, so there is one")
         self.zap_socket.send_multipart([VERSION, request_id, status_code, status_text, user, b""])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Key files, in the format of czmq's zcert and of pyzmq: `name.key` for everybody, `name.key_secret` for nobody.
+"""Key files, in the format of czmq's zcert and of pyzmq: `name.key` for everybody, `name.key_secret` for nobody::
 
     #   ****  Generated on 2026-11-22 12:00:00 by libzmq_py  ****
     metadata
@@ -36,7 +36,7 @@ _SECRET_BANNER: Final = """\
 #   ZeroMQ CURVE **Secret** Certificate
 #   DO NOT GIVE THIS FILE TO ANYBODY, nor change its permissions.
 
-"""
+"""  # noqa: S105 - it heads a file of a key, and is none
 _KEY_SIZE: Final = 32
 _PUBLIC_MODE: Final = 0o644
 _SECRET_MODE: Final = 0o600

@@ -58,7 +58,8 @@ class AuthenticationThread(Thread):
         from libzmq_py.api.poll import Poller
 
         pipe, zap_socket = self.pipe, self.authenticator.zap_socket
-        assert pipe is not None and zap_socket is not None
+        if pipe is None or zap_socket is None:
+            raise AssertionError("start() makes both before it starts the thread")
         self.poller = poller = Poller()
         poller.register(pipe, POLLIN)
         poller.register(zap_socket, POLLIN)
@@ -102,7 +103,12 @@ class ThreadAuthenticator(Authenticator):
         self.thread = None
 
     def start(self) -> None:
-        """Start the thread; when this returns, peers are asked about."""
+        """Start the thread; when this returns, peers are asked about.
+
+        Raises:
+            ZMQError: As ``Authenticator.start``.
+            RuntimeError: The thread does not start.
+        """
         from libzmq_py.api.socket import Socket
 
         super().start()

@@ -10,9 +10,10 @@ handshakes and for reading.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Final, Protocol
 
-from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg, message_of
+from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg
 
 _LARGEST_KEPT: Final = 1 << 24
 _NO_BODY: Final = memoryview(b"")
@@ -25,6 +26,10 @@ LARGE: Final = 8192
 DIRECT: Final = 1 << 17
 # What MAXMSGSIZE -1 stands for: a size that no memory holds is an error even so.
 NO_LIMIT: Final = 2**48
+# See `Gathering`; the last is what a frame costs besides its content, about.
+_MESSAGE_FACTOR: Final = 64
+_MESSAGE_MIN: Final = 1 << 24
+_FRAME_COST: Final = 48
 
 
 class DecodeError(Exception):
@@ -91,6 +96,38 @@ class FrameCollector:
         return self.advance(count), data[count:]
 
 
+class Gathering:
+    """How much there is of a multipart message whose end has not come, once MAXMSGSIZE is set.
+
+    Departs: libzmq, which limits frames, takes as many of them as a peer sends.  Here a message may be
+    `_MESSAGE_FACTOR` times as large as a frame, and always `_MESSAGE_MIN` bytes.
+    """
+
+    __slots__ = ("_limit", "_size", "count")
+
+    def __init__(self, limit: int) -> None:
+        """`limit`: of a frame, in bytes."""
+        self._limit = max(limit * _MESSAGE_FACTOR, _MESSAGE_MIN) if limit < NO_LIMIT else NO_LIMIT
+        # Of the frames seen so far: how many, and their bytes.
+        self.count = 0
+        self._size = 0
+
+    def fresh(self) -> Gathering:
+        """Another one with the same limit."""
+        made = Gathering(0)
+        made._limit = self._limit
+        return made
+
+    def check(self, parts: Sequence[Frame], out: list[Message]) -> DecodeError | None:
+        """What is wrong with the message in the making: its frames so far are `parts`; `out` has just become whole."""
+        if not parts or (out and not all(type(msg) is Msg for msg in out)):
+            self.count = self._size = 0  # a message has ended, so all of these have come since
+        self._size += sum(map(len, parts[self.count :]))
+        self.count = len(parts)
+        size = self._size + self.count * _FRAME_COST
+        return DecodeError(f"a message of more than {size} bytes does not end") if size > self._limit else None
+
+
 class Decoder(Protocol):
     """Sans-I/O. After a DecodeError only the error is left."""
 
@@ -138,7 +175,7 @@ def _keep_pages(size: int) -> None:
 class FrameDecoder:
     """What the decoders of ZMTP share: the limit, the frame and the message in the making."""
 
-    __slots__ = ("_flags", "_limit", "_parts", "collector", "error", "has_commands")
+    __slots__ = ("_flags", "_limit", "_parts", "collector", "error", "gathering", "has_commands")
 
     def __init__(self, maxmsgsize: int) -> None:
         """Refuse frames above `maxmsgsize` bytes by their header (-1: accept any size)."""
@@ -146,8 +183,9 @@ class FrameDecoder:
         self.collector = FrameCollector()
         # Flags of the large frame being collected.
         self._flags = 0
-        # Frames of the multipart message being gathered.
-        self._parts: list[Frame] = []
+        # Frames of the multipart message being gathered; None before the first such message.
+        self._parts: list[Frame] | None = None
+        self.gathering = Gathering(self._limit)
         self.has_commands = False
         self.error: DecodeError | None = None
 
@@ -162,7 +200,13 @@ class FrameDecoder:
         body = self.collector.advance(count)
         if body is not None:
             self._emit(self._flags, body, out)
+        if self._parts or self.gathering.count:
+            self._check_parts(out)
         return out
+
+    def _check_parts(self, out: list[Message]) -> None:
+        """A message that does not end must not grow for ever. Once per read that ends within one."""
+        self.error = self.error or self.gathering.check(self._parts or (), out)
 
     def _begin_large(self, start: bytes, missing: int, flags: int) -> None:
         try:
@@ -177,10 +221,17 @@ class FrameDecoder:
             self.has_commands = True
             out.append(Msg(body, msg_flags(flags)))
             return
-        self._parts.append(body)
-        if not flags & MORE_FLAG:
-            out.append(message_of(tuple(self._parts)))
-            self._parts.clear()
+        parts = self._parts
+        if flags & MORE_FLAG:
+            if parts is None:
+                parts = self._parts = []
+            parts.append(body)
+        elif parts:
+            parts.append(body)
+            out.append(tuple(parts))
+            parts.clear()
+        else:
+            out.append(body)
 
 
 def msg_flags(flags: int) -> int:

@@ -82,9 +82,10 @@ class V1Decoder(FrameDecoder):
             if end > len(data):
                 if end - len(data) > LARGE:
                     self._begin_large(data[start:], end - len(data), flags & MORE_FLAG)
-                    return out
+                    pos = len(data)
                 break
             self._emit(flags & MORE_FLAG, data[start:end], out)
             pos = end
         collector.tail = data[pos:]
+        self._check_parts(out)
         return out

@@ -112,7 +112,7 @@ class V2Decoder(FrameDecoder):
             if stop > end:
                 if stop - end > LARGE:
                     self._begin_large(data[start:], stop - end, flags)
-                    return out
+                    pos = end
                 break
             pos = stop
             if not flags & 5:
@@ -126,9 +126,13 @@ class V2Decoder(FrameDecoder):
                 self.has_commands = True
                 out.append(Msg(data[start:stop], msg_flags(flags)))
             else:
+                if parts is None:
+                    parts = self._parts = []
                 parts.append(data[start:stop])
         if pos < end:
             collector.tail = data[pos:]
+        if parts or self.gathering.count:
+            self._check_parts(out)
         return out
 
     def _decode_run(self, data: bytes, out: list[Message]) -> int:

@@ -48,7 +48,7 @@ class Wakeable(Protocol):
 class Mailbox:
     """`send` may be called by any thread, the rest by the reader's thread only."""
 
-    __slots__ = ("_asleep", "_cpipe", "_signaler", "_sync", "_shared", "commands", "input_sync", "inputs", "keep_armed")
+    __slots__ = ("_asleep", "_cpipe", "_signaler", "_sync", "commands", "input_sync", "inputs", "keep_armed")
 
     def __init__(self) -> None:
         """Open an empty mailbox.
@@ -69,8 +69,6 @@ class Mailbox:
         self.inputs: dict[int, tuple[DirectInput, Wakeable]] = {}
         # Held while `inputs` are read: the lock of the reader, if it is several threads.
         self.input_sync: AbstractContextManager[Any] = self._sync
-        # Several threads act as the reader, and may take each other's commands.
-        self._shared = False
 
     @property
     def fd(self) -> int:
@@ -78,14 +76,23 @@ class Mailbox:
         return self._signaler.fd
 
     def send(self, command: Command) -> None:
-        """Queue a command, and wake the reader if it sleeps."""
+        """Queue a command, and wake the reader if it sleeps.
+
+        Hot path: `_wake` is written out.
+        """
+        asleep = self._asleep
         try:
             self.commands.append(command)
-            if self._asleep:
-                self._wake()
+            if asleep:
+                with self._sync:
+                    try:
+                        asleep.pop()
+                        self._signaler.send()
+                    except IndexError:
+                        pass
         except BaseException:
-            # Ctrl-C in the main thread between the two steps: what is queued must be found.
-            self._wake()
+            # Ctrl-C in the main thread between two of the steps: what is queued must be found.
+            self.ring()
             raise
 
     def _wake(self) -> None:
@@ -100,6 +107,15 @@ class Mailbox:
                 # Ctrl-C between the two steps: the token is taken, so the bell must ring.
                 self._signaler.send()
                 raise
+
+    def post(self, command: Command) -> bool:
+        """Queue a command; True if the reader sleeps, in which case the caller owes a `wake` (an I/O thread)."""
+        self.commands.append(command)
+        return bool(self._asleep)
+
+    def wake(self) -> None:
+        """Wake the reader, if it still sleeps."""
+        self._wake()
 
     def arm(self) -> bool:
         """Put the reader to sleep; False if a command waits after all (the reader must look before it waits)."""
@@ -117,11 +133,12 @@ class Mailbox:
 
     def silence(self) -> None:
         """Stop the bell: for a reader that has found `fd` readable."""
-        self._signaler.drain()
+        with self._sync:  # another thread may be closing the socket
+            self._signaler.drain()
 
     def rearm(self) -> bool:
         """As `arm`, for a watched mailbox: whatever rang before this moment is silenced first."""
-        self._signaler.drain()
+        self.silence()
         return self.arm()
 
     @property
@@ -131,10 +148,12 @@ class Mailbox:
 
     def recv(self, timeout: int) -> Command | None:
         """The next command, or None after `timeout` milliseconds (0: do not wait, -1: for ever)."""
-        if self.commands:
-            return self.commands.popleft()
-        if timeout != 0:
-            self.wait(timeout)
+        deadline = time.monotonic() + timeout / 1000
+        remaining = timeout
+        while not self.commands and (timeout < 0 or remaining > 0):
+            self.wait(remaining)
+            if timeout > 0:
+                remaining = int((deadline - time.monotonic()) * 1000 + 0.999)
         if not self.commands and (not self.keep_armed or self.rearm()):
             return None
         return self.commands.popleft() if self.commands else None
@@ -147,41 +166,32 @@ class Mailbox:
     def wait(self, timeout: int) -> None:
         """Wait up to `timeout` milliseconds (-1: for ever) until there is a command, or an input was read.
 
+        It may end early, for a late ring of an earlier wait: the caller looks, and waits again.
+
         Hot path: a lone message is mostly the way into and out of this wait, so `arm` and `disarm` are written out.
         """
-        deadline = time.monotonic() + timeout / 1000 if timeout > 0 else 0.0
         asleep = self._asleep
-        while not self.commands:
-            remaining = timeout
-            if timeout > 0:
-                remaining = int((deadline - time.monotonic()) * 1000 + 0.999)
-                if remaining <= 0:
-                    return
-            ready: Sequence[tuple[int, int]] = ()
-            try:
-                # A late ring of an earlier wait may end this one at once: it is taken, and the loop goes on.
-                if not asleep:
-                    asleep.append(True)
-                if not self.commands:
-                    poll = self._signaler.poll
-                    if poll is not None:
-                        ready = poll(remaining / 1000 if remaining > 0 else -1, MAX_EVENTS)
-                    else:
-                        ready = self._signaler.wait(remaining)
-            except BaseException:
-                if self.keep_armed:
-                    self.recv_nothing()
-                raise
-            finally:
-                if asleep and not self.keep_armed:
-                    self.disarm()
-            if self.inputs and self._read_inputs(ready):
-                return
-            if self._shared and ready:
-                return  # another thread may have taken the command: let the caller look what has become of it
+        ready: Sequence[tuple[int, int]] = ()
+        try:
+            if not asleep:
+                asleep.append(True)
+            if not self.commands:
+                poll = self._signaler.poll
+                if poll is not None:
+                    ready = poll(timeout / 1000 if timeout > 0 else -1, MAX_EVENTS)
+                else:
+                    ready = self._signaler.wait(timeout)
+        except BaseException:
+            if self.keep_armed:
+                self.recv_nothing()
+            raise
+        finally:
+            if asleep and not self.keep_armed:
+                self.disarm()
+        if self.inputs:
+            self._read_inputs(ready)
 
-    def _read_inputs(self, ready: Sequence[tuple[int, int]]) -> bool:
-        done = False
+    def _read_inputs(self, ready: Sequence[tuple[int, int]]) -> None:
         with self.input_sync:
             for fd, _ in ready:
                 if fd in self.inputs:
@@ -189,8 +199,6 @@ class Mailbox:
                     # Its messages come from this very thread, so nobody need wake it.
                     pipe.wake_up()
                     connection.read_direct()
-                    done = True
-        return done
 
     def add_input(self, fd: int, connection: DirectInput, pipe: Wakeable) -> bool:
         """Have the reader read `connection`, which fills `pipe`, when `fd` is readable while it waits (I/O thread).
@@ -217,12 +225,8 @@ class Mailbox:
 
     def ring(self) -> None:
         """End the reader's wait, if it waits, without a command."""
-        self._signaler.send()
-
-    def ring_through(self) -> None:
-        """End the wait of the thread that waits, whether there is a command or not. From now on such waits may end."""
-        self._shared = True
-        self._signaler.send()
+        with self._sync:
+            self._signaler.send()
 
     def close(self) -> None:
         """Free the descriptor; commands still queued are dropped."""

@@ -91,7 +91,6 @@ class Pipe(ZmqObject):
         "_in_active",
         "_in_asleep",
         "_in_hwm_boost",
-        "_in_pipe",
         "_in_queue",
         "_lwm",
         "_msgs_read",
@@ -99,8 +98,8 @@ class Pipe(ZmqObject):
         "_out_active",
         "_out_asleep",
         "_out_hwm_boost",
+        "_out_open",
         "_out_parts",
-        "_out_pipe",
         "_out_queue",
         "_own_hwms",
         "_peer",
@@ -133,7 +132,8 @@ class Pipe(ZmqObject):
         self._out_hwm_boost = -1
         self._own_hwms = (inhwm, outhwm)
         self._set_limits(inhwm, outhwm)
-        self._out_parts: list[Frame] = []
+        # Frames of the message that is being written; None between messages.
+        self._out_parts: list[Frame] | None = None
         self._peer: Pipe | None = None
         self._sink: PipeEvents | None = None
         self._state = _ACTIVE
@@ -155,12 +155,13 @@ class Pipe(ZmqObject):
         return f"<Pipe {self._state.value} tid {self.tid} read {self._msgs_read} written {self._msgs_written}>"
 
     def _attach_in(self, in_pipe: YPipe[Message]) -> None:
-        self._in_pipe: YPipe[Message] | None = in_pipe
+        # Its two parts, and not itself: an object less per direction.
         self._in_queue = in_pipe.queue
         self._in_asleep = in_pipe.asleep
 
     def _attach_out(self, out_pipe: YPipe[Message]) -> None:
-        self._out_pipe: YPipe[Message] | None = out_pipe
+        # Until this end has acknowledged the end (libzmq: _out_pipe is not null).
+        self._out_open = True
         self._out_queue = out_pipe.queue
         self._out_asleep = out_pipe.asleep
 
@@ -360,10 +361,12 @@ class Pipe(ZmqObject):
             return False
         if parts and not self._out_active:
             return False  # the pipe began to end in the middle of a message
+        if parts is None:
+            parts = self._out_parts = []
         parts.append(frame)
         if more:
             return True
-        self._out_parts = []
+        self._out_parts = None
         # Room was found at the first frame: a message that was begun is not cut by the limit.
         self._msgs_written += 1
         self._out_queue.append(message_of(tuple(parts)))
@@ -406,14 +409,14 @@ class Pipe(ZmqObject):
 
     def rollback(self) -> None:
         """Forget the frames of a message that was not finished."""
-        self._out_parts.clear()
+        self._out_parts = None
 
     def flush(self) -> None:
         """Wake the reader if it sleeps."""
         asleep, peer = self._out_asleep, self._peer
-        if not asleep or peer is None or self._out_pipe is None or not self._out_queue:
+        if not asleep or peer is None or not self._out_open or not self._out_queue:
             return
-        taken = False
+        taken = 0
         try:
             taken = asleep.pop()
             if self.direct_output is None or not self.direct_output():
@@ -450,14 +453,14 @@ class Pipe(ZmqObject):
         """Start reading anew from an empty queue (reader): what was written and not read is dropped by the writer."""
         if self._state is not _ACTIVE or self._peer is None:
             return
-        self._attach_in(type(self._in_pipe)() if self._in_pipe is not None else YPipe())
+        fresh: YPipe[Message] = YPipe(self._in_queue.maxlen)
+        self._attach_in(fresh)
         self._in_active = True
-        assert self._in_pipe is not None
-        self.send_hiccup(self._peer, self._in_pipe)
+        self.send_hiccup(self._peer, fresh)
 
     def process_hiccup(self, pipe: YPipe[Message]) -> None:
         """The reader started anew (writer)."""
-        if self._out_pipe is None:
+        if not self._out_open:
             return  # acknowledged already: the reader waits for nothing
         old = self._out_queue
         self._msgs_written -= sum(1 for msg in old if msg is not DELIMITER)
@@ -493,7 +496,7 @@ class Pipe(ZmqObject):
             self._acknowledge()
         # In WAITING_FOR_DELIMITER with delay the reader goes on until it meets the delimiter.
         self._out_active = False
-        if self._out_pipe is not None:
+        if self._out_open:
             self.rollback()
             # The high-water mark does not hold for the delimiter.
             self._out_queue.append(DELIMITER)
@@ -511,7 +514,7 @@ class Pipe(ZmqObject):
         elif state is _DELIMITER_RECEIVED:
             self._acknowledge()
         elif state is _TERM_REQ_SENT1:
-            self._out_pipe = None
+            self._out_open = False
             self._set_state(_TERM_REQ_SENT2)
             if self._peer is not None:
                 self.send_pipe_term_ack(self._peer)
@@ -526,7 +529,7 @@ class Pipe(ZmqObject):
             self._acknowledge()
 
     def _acknowledge(self) -> None:
-        self._out_pipe = None
+        self._out_open = False
         self._set_state(_TERM_ACK_SENT)
         if self._peer is not None:
             self.send_pipe_term_ack(self._peer)
@@ -536,12 +539,11 @@ class Pipe(ZmqObject):
         if self._sink is not None:
             self._sink.pipe_terminated(self)
         if self._state is _TERM_REQ_SENT1 and self._peer is not None:
-            self._out_pipe = None
+            self._out_open = False
             self.send_pipe_term_ack(self._peer)
         elif self._state not in (_TERM_ACK_SENT, _TERM_REQ_SENT2):
             raise AssertionError(f"pipe_term_ack in state {self._state.value}")
         # Each end frees its inbound queue only; the references between the two ends are what the collector needs gone.
-        self._in_pipe = None
         self._in_queue.clear()
         self._in_active = self._out_active = False
         self._sink = None
@@ -655,7 +657,7 @@ class Pipe(ZmqObject):
 
     def write_oob(self, msg: Msg) -> None:
         """Write an item that does not count as a message (a routing id)."""
-        if self._out_pipe is not None and self._state is _ACTIVE:
+        if self._out_open and self._state is _ACTIVE:
             self._out_queue.append(msg)
 
 

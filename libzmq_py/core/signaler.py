@@ -114,8 +114,10 @@ class Signaler:
         return bool(select.select([self.fd], [], [], None if timeout < 0 else timeout / 1000)[0])
 
     def drain(self) -> None:
-        """Silence the bell. Does nothing when it is not ringing."""
+        """Silence the bell. Does nothing when it is not ringing, or closed."""
         try:
+            if self.fd < 0:
+                return
             if self._reader is None:
                 os.eventfd_read(self.fd)
             else:

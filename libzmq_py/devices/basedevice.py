@@ -151,7 +151,8 @@ class Device:
     # -- running
 
     def _make_socket(self, socket_type: int) -> Socket[Any]:
-        assert self._context is not None  # set before the first socket is made
+        if self._context is None:
+            raise AssertionError("set before the first socket is made")
         socket: Socket[Any] = self._context.socket(socket_type)
         self._sockets.append(socket)
         return socket

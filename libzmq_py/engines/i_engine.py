@@ -31,24 +31,39 @@ class ProtocolError(Exception):
 
 
 class HandshakeFailure(NamedTuple):
-    """Why a connection did not come to be. Holds no key and no password."""
+    """Why a connection did not come to be. Holds no key and no password; ``str`` makes a line of it. (Not in pyzmq.)
 
-    time: float  # when, in seconds since the epoch
-    endpoint: str  # where we are bound or connect to
-    peer_address: str  # where the peer is; of ipc peers `:uid:gid:pid`
-    mechanism: str  # ours: "NULL", "PLAIN", "CURVE" ...
-    role: str  # ours: "client", "server"; empty where the sides are alike, or before it mattered
-    offered: str  # the peer's mechanism; empty if it has not said
-    step: str  # what was being waited for
-    event: int  # the monitor event that told of it (a member of `Event`), 0 if there was none
-    value: int  # its value: an errno, a protocol error (`Event.PROTOCOL_ERROR_...`), a ZAP status
-    reason: str  # in words
+    Attributes:
+        time: When, in seconds since the epoch.
+        endpoint: Where we are bound or connect to.
+        peer_address: Where the peer is; of ipc peers ``:uid:gid:pid``.
+        mechanism: Ours: "NULL", "PLAIN", "CURVE" ...
+        role: Ours: "client", "server"; empty where the sides are alike, or before it mattered.
+        offered: The peer's mechanism; empty if it has not said.
+        step: What was being waited for.
+        event: The monitor event that told of it (a member of ``Event``), 0 if there was none.
+        value: Its value: an errno, a protocol error (``Event.PROTOCOL_ERROR_...``), a ZAP status.
+        reason: In words.
+    """
+
+    time: float
+    endpoint: str
+    peer_address: str
+    mechanism: str
+    role: str
+    offered: str
+    step: str
+    event: int
+    value: int
+    reason: str
 
     def __str__(self) -> str:
         peer = self.peer_address or "unknown"
         offered = f", it offers {self.offered}" if self.offered else ""
         role = f" {self.role}" if self.role else ""
-        return f"{self.endpoint}, peer {peer}: we are {self.mechanism}{role}{offered}; {self.step}: {self.reason}"
+        text = f"{self.endpoint}, peer {peer}: we are {self.mechanism}{role}{offered}; {self.step}: {self.reason}"
+        # Parts of it are the peer's: they must not end a line of a log, nor reach a terminal as they are.
+        return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class SocketEvents(Protocol):

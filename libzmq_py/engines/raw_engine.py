@@ -25,7 +25,8 @@ class RawEngine(StreamEngineBase):
         self._decoder = RawDecoder(self._options.in_batch_size)
         self._encoder = RawEncoder()
         self._pull_msgs = self._session.pull_msgs
-        assert self._handle is not None
+        if self._handle is None:
+            raise AssertionError("plug() has registered the descriptor")
         if self.peer_address:
             properties = [("Peer-Address", self.peer_address.encode()), ("__fd", str(self._sock.fileno()).encode())]
             self._session.set_metadata(Metadata(properties))

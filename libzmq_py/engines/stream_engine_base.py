@@ -15,7 +15,7 @@ import selectors
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py.engines.i_engine import EngineHost, ErrorReason, ProtocolError
@@ -79,18 +79,18 @@ class StreamEngineBase(IOObject):
         self._lent_to: Mailbox | None = None
         self._lent_used = False
         # Encoded, not yet sent.
-        self._out: list[Buffer] = []
+        self._out: Sequence[Buffer] = ()
         # Decoded, not yet taken by the session, which is full: input is stopped while there are any.
-        self._held: list[Message] = []
+        self._held: list[Message] | None = None
         self._input_stopped = False
         self._output_stopped = True
         self._read_size = _MIN_READ
         self._pull_limit = 16
         # Frames of the engine's own, to be sent before the next messages.
-        self._control: list[Message] = []
-        # What takes the next bytes, and what gives the next messages. As libzmq's pointers to members, they follow the
-        # stage of the connection.
-        self._process_input: Callable[[bytes], None] = self._process_batch
+        self._control: Sequence[Message] = ()
+        # What takes the next bytes (None: `_process_batch`, as for most of a connection's life), and what gives the
+        # next messages. As libzmq's pointers to members, they follow the stage of the connection.
+        self._process_input: Callable[[bytes], None] | None = None
         self._pull_msgs: Callable[[int], list[Message]] = _nothing
         # Why the connection ended, for the monitor.
         self._errno = 0
@@ -155,9 +155,8 @@ class StreamEngineBase(IOObject):
         self._sock.close()
         # It may hold most of a large message, and only the collector frees an engine.
         self._decoder = None
-        self._out = []
-        self._control = []
-        self._held = []
+        self._out = self._control = ()
+        self._held = None
 
     def error(self, reason: ErrorReason, cause: object = "") -> None:
         """End because of `reason`; `cause` is for the log."""
@@ -224,7 +223,10 @@ class StreamEngineBase(IOObject):
             self._read_size = min(size * 4, _MAX_READ)
         elif size > _MIN_READ and len(data) * 8 < size:
             self._read_size = size >> 1
-        self._process_input(data)
+        if self._process_input is None:
+            self._process_batch(data)
+        else:
+            self._process_input(data)
 
     def _read_body(self, decoder: Decoder) -> None:
         with decoder.collector.window() as window:
@@ -243,7 +245,8 @@ class StreamEngineBase(IOObject):
     def _process_batch(self, data: bytes) -> None:
         """Decode and push, once the handshake is over. Hot path."""
         decoder = self._decoder
-        assert decoder is not None
+        if decoder is None:
+            raise AssertionError("made before the first batch")
         self._process_msgs(decoder, decoder.decode(data))
 
     def _process_msgs(self, decoder: Decoder, msgs: list[Message]) -> None:
@@ -287,7 +290,7 @@ class StreamEngineBase(IOObject):
         """The session takes messages again: first those that are held."""
         if not self._input_stopped or self._handle is None:
             return
-        held, self._held = self._held, []
+        held, self._held = self._held or [], None
         try:
             taken = self._session.push_msgs(held)
         except ProtocolError as error:
@@ -326,7 +329,7 @@ class StreamEngineBase(IOObject):
         for _ in range(_OUT_BATCHES):
             if not self._out:
                 if self._control:
-                    msgs, self._control = self._control, []
+                    msgs, self._control = self._control, ()
                 else:
                     msgs = self._pull_msgs(self._pull_limit)
                 if not msgs:
@@ -413,7 +416,8 @@ class StreamEngineBase(IOObject):
 
     def read_direct(self) -> None:
         """`in_event` in the socket's thread. Hot path of a lone message."""
-        assert self._turn is not None
+        if self._turn is None:
+            raise AssertionError("only an engine that is plugged in lends its input")
         with self._turn:
             handle = self._handle
             if self._lent_to is None or handle is None:
@@ -442,10 +446,11 @@ class StreamEngineBase(IOObject):
         else:
             self.reclaim_input()
 
-    def _encode(self, msgs: list[Message]) -> None:
+    def _encode(self, msgs: Sequence[Message]) -> None:
         """Make the bytes of a batch: joined when frames are small, for the kernel to gather when they are large."""
         encoder = self._encoder
-        assert encoder is not None
+        if encoder is None:
+            raise AssertionError("made before the first message")
         out = encoder.encode(msgs)
         if len(out) > 1:
             size = sum(map(len, out))
@@ -475,13 +480,13 @@ class StreamEngineBase(IOObject):
             self._write_failed(error)
             return False
         if len(out) == 1 and sent == len(out[0]):
-            self._out = []
+            self._out = ()
             return True
         return self._drop_sent(sent)
 
     def _drop_sent(self, sent: int) -> bool:
         """Forget what the kernel took; True if nothing is left."""
-        out = self._out
+        out = self._out = list(self._out)
         index = 0
         while index < len(out) and sent >= len(out[index]):
             sent -= len(out[index])
@@ -494,8 +499,7 @@ class StreamEngineBase(IOObject):
     def _write_failed(self, error: OSError) -> None:
         # The reading side acts on a broken connection, so that what has been received is not lost.
         _LOG.debug("= %r cannot send: %s", self, error)
-        self._out = []
-        self._control = []
+        self._out = self._control = ()
         self._pull_msgs = _nothing
 
 

@@ -45,7 +45,7 @@ from libzmq_py.engines.stream_engine_base import (
     StreamEngineBase,
 )
 from libzmq_py.logger import Logger
-from libzmq_py.mechanisms import MECHANISMS, create_mechanism, greeting_name
+from libzmq_py.mechanisms import create_mechanism, greeting_name
 from libzmq_py.mechanisms.mechanism import Mechanism, MechanismError, MechanismHost, Status
 from libzmq_py.metadata import Metadata
 from libzmq_py.msg import CANCEL, COMMAND, SUBSCRIBE, Message, Msg
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 _LOG: Final = Logger("libzmq_py.engine")
 
 COOKIE_TIMER: Final = 0x41
+ENCODING_TIMER: Final = 0x42
 
 _SIGNATURE_SIZE: Final = 10
 _V2_GREETING_SIZE: Final = 12
@@ -102,6 +103,15 @@ class Stage(enum.Enum):
 class ZmtpEngine(StreamEngineBase):
     """Runs in its session's I/O thread."""
 
+    # Defaults on the class, as few connections fail, and an object of up to 30 attributes of its own needs no dict.
+
+    # Why nothing more can be encoded.
+    _encoding_error: MechanismError | None = None
+    # What the ZAP handler has said of a peer that it does not want.
+    _refusal = ""
+    # Which monitor event told of the failure, and its value.
+    _failure_event: tuple[int, int] | None = None
+
     def __init__(self, sock: Any, options: Options, endpoint_uri_pair: EndpointUriPair) -> None:
         super().__init__(sock, options, endpoint_uri_pair)
         self._stage = Stage.GREETING
@@ -110,13 +120,6 @@ class ZmtpEngine(StreamEngineBase):
         # Bytes of our greeting that have been sent.
         self._greeting_sent = 0
         self._mechanism: Mechanism | None = None
-        # What the ZAP handler has said of a peer that it does not want.
-        self._refusal = ""
-        # Which monitor event told of the failure, and its value.
-        self._failure_event: tuple[int, int] | None = None
-        self._heartbeat_timeout = options.heartbeat_timeout
-        if self._heartbeat_timeout < 0:
-            self._heartbeat_timeout = options.heartbeat_interval
 
     # -- start ------------------------------------------------------------------------------------------------------
 
@@ -125,10 +128,11 @@ class ZmtpEngine(StreamEngineBase):
 
         The peer may have spoken already: then what follows the signature goes out with it.
         """
-        assert self._handle is not None
+        if self._handle is None:
+            raise AssertionError("plug() has registered the descriptor")
         if self._options.handshake_ivl > 0:
             self._start_timer(self._options.handshake_ivl, HANDSHAKE_TIMER)
-        self._out.append(b"\xff" + _SIZE.pack(len(self._options.routing_id) + 1) + b"\x7f")
+        self._out = (b"\xff" + _SIZE.pack(len(self._options.routing_id) + 1) + b"\x7f",)
         self._greeting_sent = _SIGNATURE_SIZE
         self.set_pollin(self._handle)
         self.in_event()
@@ -151,7 +155,8 @@ class ZmtpEngine(StreamEngineBase):
     def _process_frames(self, data: bytes) -> None:
         """Frame by frame until the connection is ready, then the rest as a batch."""
         decoder = self._decoder
-        assert decoder is not None
+        if decoder is None:
+            raise AssertionError("made with the choice of version")
         decoder.feed(data)
         while self._stage is not Stage.READY:
             try:
@@ -195,7 +200,7 @@ class ZmtpEngine(StreamEngineBase):
             return None
         if self._greeting_sent == _SIGNATURE_SIZE:
             self._greeting_sent += 1
-            self._out.append(b"\3")
+            self._out = (*self._out, b"\3")
         if len(greeting) <= _REVISION_POS:
             return None
         revision = greeting[_REVISION_POS]
@@ -203,9 +208,9 @@ class ZmtpEngine(StreamEngineBase):
         if self._greeting_sent == _SIGNATURE_SIZE + 1:
             self._greeting_sent += 1
             if revision in (0, 1):
-                self._out.append(bytes((self._options.type,)))
+                self._out = (*self._out, bytes((self._options.type,)))
             else:
-                self._out.append(b"\1" + greeting_name(self._options.mechanism).ljust(20, b"\0") + bytes(32))
+                self._out = (*self._out, b"\1" + greeting_name(self._options.mechanism).ljust(20, b"\0") + bytes(32))
         if len(greeting) < size:
             return None
         return greeting[size:] if self._select_version(revision, greeting) else None
@@ -231,7 +236,7 @@ class ZmtpEngine(StreamEngineBase):
             return False
         self._begin_old(V1Encoder(), V1Decoder(self._options.maxmsgsize))
         if self._options.routing_id:
-            self._out.append(self._options.routing_id)
+            self._out = (*self._out, self._options.routing_id)
         self._finish_old_greeting()
         return True
 
@@ -239,7 +244,7 @@ class ZmtpEngine(StreamEngineBase):
         if self._refuse_old_peer():
             return False
         self._begin_old(V1Encoder(), V1Decoder(self._options.maxmsgsize))
-        self._control.append(self._options.routing_id)
+        self._control = (*self._control, self._options.routing_id)
         self._finish_old_greeting()
         return True
 
@@ -247,7 +252,7 @@ class ZmtpEngine(StreamEngineBase):
         if self._refuse_old_peer():
             return False
         self._begin_old(_V2_ENCODER, V2Decoder(self._options.maxmsgsize))
-        self._control.append(self._options.routing_id)
+        self._control = (*self._control, self._options.routing_id)
         self._finish_old_greeting()
         return True
 
@@ -267,7 +272,7 @@ class ZmtpEngine(StreamEngineBase):
         self._encoder = SharedEncoder(encoder, self._segments) if self._options.type in _PUBLISHERS else encoder
         self._decoder = V2Decoder(self._options.maxmsgsize)
         own_name = greeting_name(self._options.mechanism)
-        if mechanism != own_name.ljust(20, b"\0") or self._options.mechanism not in MECHANISMS:
+        if mechanism != own_name.ljust(20, b"\0"):
             offered = mechanism.rstrip(b"\0")
             reason = f"mechanism mismatch: we want {own_name!r}, the peer offers {offered!r}"
             self._protocol_error(MechanismError(reason, Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH))
@@ -284,7 +289,8 @@ class ZmtpEngine(StreamEngineBase):
 
     def _send_handshake_commands(self) -> None:
         mechanism, encoder = self._mechanism, self._encoder
-        assert mechanism is not None and encoder is not None
+        if mechanism is None or encoder is None:
+            raise AssertionError("made with the choice of version")
         out, failure = self._out, None
         try:
             command = mechanism.next_handshake_command()
@@ -295,7 +301,7 @@ class ZmtpEngine(StreamEngineBase):
         except MechanismError as error:
             failure = error
         # With the rest of the greeting, in one system call.
-        self._out = [b"".join(out)] if out else []
+        self._out = (b"".join(out),) if out else ()
         if mechanism.holds_cookie and not 0 < self._options.handshake_ivl <= _COOKIE_IVL:
             self._start_timer(_COOKIE_IVL, COOKIE_TIMER)
         self._output_stopped = False
@@ -337,9 +343,15 @@ class ZmtpEngine(StreamEngineBase):
         self._failure_event = (Event.HANDSHAKE_FAILED_AUTH, status)
         self._session.socket_events.event_handshake_failed_auth(self.endpoint_uri_pair, status)
 
+    def encoding_failed(self, error: MechanismError) -> None:
+        """For the mechanism: nothing more can be sealed. A timer, as this may be the socket's thread."""
+        self._encoding_error = error
+        self._start_timer(0, ENCODING_TIMER)
+
     def _process_handshake_command(self, frame: Msg) -> None:
         mechanism = self._mechanism
-        assert mechanism is not None
+        if mechanism is None:
+            raise AssertionError("a handshake has a mechanism")
         try:
             mechanism.process_handshake_command(bytes(frame.data))
         except MechanismError as error:
@@ -372,6 +384,10 @@ class ZmtpEngine(StreamEngineBase):
         self._start_timer(_REFUSED_IVL, HANDSHAKE_TIMER)
 
     def _protocol_error(self, cause: object) -> None:
+        if isinstance(cause, MechanismError) and cause.try_again:
+            self._errno = cause.error
+            self.error(ErrorReason.CONNECTION_ERROR, cause)
+            return
         if isinstance(cause, MechanismError) and self._session is not None:
             events, pair = self._session.socket_events, self.endpoint_uri_pair
             if cause.protocol_error:
@@ -431,7 +447,7 @@ class ZmtpEngine(StreamEngineBase):
             return  # the pipe is ending, and this engine with it
         session.flush()
         self._pull_msgs = session.pull_msgs
-        self._process_input = self._process_batch
+        self._process_input = None
         self._stop_timer(HANDSHAKE_TIMER)
         self._stop_timer(COOKIE_TIMER)
         session.socket_events.event_handshake_succeeded(self.endpoint_uri_pair, 0)
@@ -442,16 +458,17 @@ class ZmtpEngine(StreamEngineBase):
             session.offer_input(True)
 
     def _make_metadata(self, mechanism: Mechanism) -> Metadata:
-        own: list[tuple[str, bytes]] = []
+        # Tuples of what the collector need not visit: it stops visiting them, too.
+        own: tuple[tuple[str, bytes], ...] = ()
         if self.peer_address:
-            own = [("Peer-Address", self.peer_address.encode()), ("__fd", str(self._sock.fileno()).encode())]
+            own = (("Peer-Address", self.peer_address.encode()), ("__fd", b"%d" % self._sock.fileno()))
         return Metadata(own, mechanism.zap_properties, mechanism.zmtp_properties)
 
     def _process_routing_id(self, frame: Msg) -> None:
         """The first message of a 1.0 or 2.0 peer."""
         session = self._session
         self._stage = Stage.READY
-        self._process_input = self._process_batch
+        self._process_input = None
         if self._options.recv_routing_id and session.push_routing_id(bytes(frame.data)):
             session.flush()
         if self._options.type in _PUBLISHERS and isinstance(self._encoder, V1Encoder) and not self._greeting_was_sent:
@@ -500,7 +517,8 @@ class ZmtpEngine(StreamEngineBase):
     def _process_ping(self, data: bytes) -> bool:
         if len(data) < _PING_MIN_SIZE:
             # As an error of the framing: it ends the connection when the messages before it have been passed on.
-            assert self._decoder is not None
+            if self._decoder is None:
+                raise AssertionError("PING came through it")
             self._decoder.error = DecodeError(f"PING of {len(data)} bytes")
             return False
         ttl = _TTL.unpack_from(data, len(_PING))[0] * 100
@@ -508,7 +526,7 @@ class ZmtpEngine(StreamEngineBase):
             self._start_timer(ttl, HEARTBEAT_TTL_TIMER)
         context = data[_PING_MIN_SIZE : _PING_MIN_SIZE + _MAX_PING_CONTEXT]
         if len(self._control) < _MAX_PONGS:
-            self._control.append(Msg(_PONG + context, COMMAND))
+            self._control = (*self._control, Msg(_PONG + context, COMMAND))
         return True
 
     def timer_event(self, id_: int) -> None:
@@ -526,6 +544,9 @@ class ZmtpEngine(StreamEngineBase):
             if self._mechanism is not None:
                 self._mechanism.forget_cookie()
             return
+        if id_ == ENCODING_TIMER:
+            self.error(ErrorReason.CONNECTION_ERROR, str(self._encoding_error))
+            return
         if self._stage is Stage.REFUSED:
             self._protocol_error("the peer was refused, and did not go")
             return
@@ -533,9 +554,11 @@ class ZmtpEngine(StreamEngineBase):
         self.error(ErrorReason.TIMEOUT_ERROR, f"timer {id_:#x}")
 
     def _send_ping(self) -> None:
-        if self._heartbeat_timeout > 0 and HEARTBEAT_TIMEOUT_TIMER not in self._timers:
-            self._start_timer(self._heartbeat_timeout, HEARTBEAT_TIMEOUT_TIMER)
-        self._control.append(Msg(_PING + _TTL.pack(self._options.heartbeat_ttl), COMMAND))
+        options = self._options
+        timeout = options.heartbeat_timeout if options.heartbeat_timeout >= 0 else options.heartbeat_interval
+        if timeout > 0 and HEARTBEAT_TIMEOUT_TIMER not in self._timers:
+            self._start_timer(timeout, HEARTBEAT_TIMEOUT_TIMER)
+        self._control = (*self._control, Msg(_PING + _TTL.pack(options.heartbeat_ttl), COMMAND))
         self._send_control()
 
 

@@ -7,21 +7,75 @@ Mirrors: src/io_thread.cpp, src/io_thread.hpp.
 from __future__ import annotations
 
 import threading
-from typing import Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
+from libzmq_py.core.command import CommandType
 from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.object import ZmqObject
 from libzmq_py.core.thread import ThreadSettings, start_thread
 from libzmq_py.io_threads.poller import Poller
 from libzmq_py.logger import Logger
 
+if TYPE_CHECKING:
+    from libzmq_py.core.command import Command
+
 _LOG: Final = Logger("libzmq_py.io_thread")
+
+
+class Courier:
+    """The context, as the objects of an I/O thread see it: theirs to send commands with, and in this thread only.
+
+    While `hold` is in force commands are queued at once, but readers that sleep are woken by `wake` or `release`. A
+    thread that is woken after the first of a hundred messages takes the interpreter lock, finds one message, and goes
+    back to sleep, a hundred times.
+
+    No libzmq twin: there two threads do not share a lock, and the woken one has a core to itself.
+    """
+
+    __slots__ = ("_ctx", "send_command", "to_wake")
+
+    def __init__(self, ctx: Any) -> None:
+        self._ctx = ctx
+        # Hot path: the context's own method, so that a command that is not held passes no frame here.
+        self.send_command: Callable[[int, Command], None] = ctx.send_command
+        # Mailboxes whose readers sleep and have been sent something. (A dict, as it keeps the order.)
+        self.to_wake: dict[Mailbox, None] = {}
+
+    def choose_io_thread(self, affinity: int) -> Any:
+        """The least loaded I/O thread allowed by the mask, or None."""
+        return self._ctx.choose_io_thread(affinity)
+
+    def find_endpoint(self, addr: str) -> Any:
+        """The inproc endpoint of that name; None if there is none."""
+        return self._ctx.find_endpoint(addr)
+
+    def hold(self) -> None:
+        """Wake nobody for a while."""
+        self.send_command = self._post
+
+    def release(self) -> None:
+        """Wake whoever is to be woken, and from now on at once."""
+        self.send_command = self._ctx.send_command
+        self.wake()
+
+    def wake(self) -> None:
+        """Wake whoever is to be woken."""
+        if self.to_wake:
+            for mailbox in self.to_wake:
+                mailbox.wake()
+            self.to_wake.clear()
+
+    def _post(self, tid: int, command: Command) -> None:
+        mailbox = self._ctx.post_command(tid, command)
+        if mailbox is not None:
+            self.to_wake[mailbox] = None
 
 
 class IOThread(ZmqObject):
     """Created and joined by the context; everything else runs in the thread itself."""
 
-    __slots__ = ("_handle", "_silence", "_thread", "mailbox", "poller", "segments")
+    __slots__ = ("_handle", "_silence", "_thread", "mailbox", "open_ctx", "poller", "segments")
 
     def __init__(self, ctx: Any, tid: int) -> None:
         """Open mailbox and poller.
@@ -29,7 +83,9 @@ class IOThread(ZmqObject):
         Raises:
             OSError: no file descriptor is left.
         """
-        super().__init__(ctx, tid)
+        super().__init__(Courier(ctx), tid)
+        # For what other threads ask of this object.
+        self.open_ctx = ctx
         self.mailbox = Mailbox()
         try:
             self.poller = Poller()
@@ -37,6 +93,7 @@ class IOThread(ZmqObject):
             self.mailbox.close()
             raise
         self._handle = self.poller.set_guard(self.mailbox, self)
+        self.poller.set_courier(self.ctx)
         # A bell that is heard once per ring and never wears out need not be silenced: a system call less per wake-up.
         self._silence = not (self.poller.edge_triggered and self.mailbox.rings_for_ever)
         self._thread: threading.Thread | None = None
@@ -54,7 +111,7 @@ class IOThread(ZmqObject):
 
     def stop(self) -> None:
         """Ask the thread to end, from any thread."""
-        self.send_stop()
+        self.open_ctx.send_command(self.tid, (self, CommandType.STOP, ()))
 
     def join(self) -> None:
         """Wait for the end of the thread, then free the mailbox."""

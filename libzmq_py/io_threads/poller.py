@@ -5,8 +5,9 @@ Mirrors: src/poller_base.cpp, src/epoll.cpp, src/poller.hpp, src/i_poll_events.h
 Departs: where there is no epoll, `selectors` picks kqueue or whatever the system has.  A descriptor whose events are
 all off is not registered with it, so a hang-up shows when interest returns.  The mailbox is armed just before each wait
 and disarmed after, so commands sent to a busy thread cost no system call.  A handler that raises is logged and loses
-its own descriptor; the thread goes on.  The thread holds a lock, its *turn*, except while it waits: whoever takes the
-turn acts in its place for as long (see `StreamEngineBase.write_direct`).
+its own descriptor; the thread goes on.  Threads that a round of events gives something to are woken once for all of it
+(`Waker`).  The thread holds a lock, its *turn*, except while it waits: whoever takes the turn acts in its place for as
+long (see `StreamEngineBase.write_direct`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import itertools
 import select
 import selectors
 import threading
+import time
+from collections.abc import Collection
 from typing import Any, Final, Protocol
 
 from libzmq_py.clock import now_ms
@@ -27,6 +30,8 @@ _READ: Final = selectors.EVENT_READ
 _WRITE: Final = selectors.EVENT_WRITE
 # As libzmq's max_io_events.
 _MAX_EVENTS: Final = 256
+# Seconds that a wake-up may wait for the rest of a round of events: some fifty small messages.
+_HOLD: Final = 0.0005
 
 
 class PollEvents(Protocol):
@@ -62,6 +67,23 @@ class WaitGuard(Protocol):
     @property
     def fd(self) -> int:
         """Becomes readable when there is something to do."""
+
+
+class Waker(Protocol):
+    """Who wakes other threads for this one; see `io_thread.Courier`."""
+
+    @property
+    def to_wake(self) -> Collection[object]:
+        """Empty if nobody is to be woken."""
+
+    def hold(self) -> None:
+        """Wake nobody until `wake` or `release`."""
+
+    def wake(self) -> None:
+        """Wake whoever is to be woken."""
+
+    def release(self) -> None:
+        """The same, and from now on at once."""
 
 
 class Handle:
@@ -194,6 +216,7 @@ class Poller:
         self._stopping = False
         self._guard: WaitGuard | None = None
         self._guard_sink: PollEvents | None = None
+        self._courier: Waker | None = None
         # Held by the thread while it works. Others take it without waiting, or while it sleeps for certain.
         self.turn = threading.Lock()
         self._thread = 0
@@ -208,6 +231,10 @@ class Poller:
         self.set_pollin(handle)
         self._selector.make_edge_triggered(guard.fd)
         return handle
+
+    def set_courier(self, courier: Waker) -> None:
+        """Have other threads woken once per round of events, not once per event."""
+        self._courier = courier
 
     @property
     def edge_triggered(self) -> bool:
@@ -362,6 +389,12 @@ class Poller:
         return self._selector.wait(0)  # the descriptors have their turn too
 
     def _dispatch(self, ready: list[tuple[Handle, int]]) -> None:
+        """Hand events out. Hot path: a lone event, which somebody may wait for, has its wake-ups at once."""
+        courier = self._courier if len(ready) > 1 else None
+        until = 0.0
+        if courier is not None:
+            courier.hold()
+            until = time.monotonic() + _HOLD
         for handle, mask in ready:
             try:
                 if mask & _WRITE and not handle.retired:
@@ -370,6 +403,11 @@ class Poller:
                     handle.sink.in_event()
             except Exception:  # noqa: BLE001
                 self.failed(handle)
+            if courier is not None and courier.to_wake and time.monotonic() > until:
+                courier.wake()
+                until = time.monotonic() + _HOLD
+        if courier is not None:
+            courier.release()
 
     def _call_guard(self) -> None:
         if self._guard_sink is not None:

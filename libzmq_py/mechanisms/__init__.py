@@ -58,14 +58,25 @@ def _curve_server(options: Options, host: MechanismHost) -> Mechanism:
     return CurveServer(options, host)
 
 
+def _gssapi_client(options: Options, host: MechanismHost) -> Mechanism:
+    from libzmq_py.mechanisms.gssapi.client import GssapiClient
+
+    return GssapiClient(options, host)
+
+
+def _gssapi_server(options: Options, host: MechanismHost) -> Mechanism:
+    from libzmq_py.mechanisms.gssapi.server import GssapiServer
+
+    return GssapiServer(options, host)
+
+
 MECHANISMS: Final[dict[int, Entry]] = {
     SecurityMechanism.NULL: Entry(b"NULL", NullMechanism, NullMechanism),
     SecurityMechanism.PLAIN: Entry(b"PLAIN", _plain_client, _plain_server),
     SecurityMechanism.CURVE: Entry(b"CURVE", _curve_client, _curve_server),
+    SecurityMechanism.GSSAPI: Entry(b"GSSAPI", _gssapi_client, _gssapi_server),
 }
 """Option value -> mechanism."""
-
-_NAMES: Final[dict[int, bytes]] = {SecurityMechanism.GSSAPI: b"GSSAPI"}
 
 
 def register(number: int, name: bytes, client: MechanismFactory, server: MechanismFactory | None = None) -> None:
@@ -88,16 +99,16 @@ def register(number: int, name: bytes, client: MechanismFactory, server: Mechani
 
 
 def greeting_name(number: int) -> bytes:
-    """What a greeting says of a mechanism, built in or not."""
-    entry = MECHANISMS.get(number)
-    return entry.name if entry is not None else _NAMES[number]
+    """What a greeting says of a mechanism."""
+    return MECHANISMS[number].name
 
 
 def create_mechanism(options: Options, host: MechanismHost) -> Mechanism:
     """The mechanism of a new connection.
 
     Raises:
-        MechanismError: it cannot be made; say, a library is missing.
+        MechanismError: it cannot be made.
+        ImportError: a library is missing.
     """
     entry = MECHANISMS[options.mechanism]
     return (entry.server if options.as_server else entry.client)(options, host)

@@ -33,12 +33,18 @@ class Status(enum.Enum):
 class MechanismError(Exception):
     """The handshake has failed: close the connection, do not try again. Its text never holds a key or a password."""
 
-    def __init__(self, reason: str, protocol_error: int = 0, auth_status: int = 0, error: int = 0) -> None:
-        """`protocol_error`, `auth_status`, `error`: which monitor event, by its value (PROTOCOL, AUTH, NO_DETAIL)."""
+    def __init__(
+        self, reason: str, protocol_error: int = 0, auth_status: int = 0, error: int = 0, try_again: bool = False
+    ) -> None:
+        """`protocol_error`, `auth_status`, `error`: which monitor event, by its value (PROTOCOL, AUTH, NO_DETAIL).
+
+        `try_again`: with `error`; the fault is ours and may pass, so the connecting side connects anew.
+        """
         super().__init__(reason)
         self.protocol_error = protocol_error
         self.auth_status = auth_status
         self.error = error
+        self.try_again = try_again
 
 
 class MechanismHost(Protocol):
@@ -63,6 +69,12 @@ class MechanismHost(Protocol):
 
     def zap_refused(self, status: int, text: str) -> None:
         """It has refused the peer (300, 400, 500)."""
+
+    def encoding_failed(self, error: MechanismError) -> None:
+        """What the mechanism's encoder was given cannot be sealed: end the connection, but not from within this call.
+
+        In whatever thread sends.
+        """
 
 
 # Types by their name in the handshake.
@@ -99,7 +111,15 @@ _IDENTITY_TYPES: Final = frozenset({SocketType.REQ, SocketType.DEALER, SocketTyp
 _MAX_ROUTING_ID: Final = 255
 # An unauthenticated peer must not fill our memory with names. libzmq itself sends two and what METADATA adds.
 _MAX_PROPERTIES: Final = 256
+# What a peer says of itself is remembered up to this size (bytes): strangers must not fill memory.
+_KNOWN_SIZE: Final = 256
 _ZAP_STATUS: Final = {b"300": 300, b"400": 400, b"500": 500}
+
+
+@functools.lru_cache(maxsize=256)
+def _known_properties(data: bytes) -> tuple[tuple[str, bytes], ...]:
+    """`parse_metadata`, once for all peers that say the same, which most peers of a socket do."""
+    return tuple(parse_metadata(data))
 
 
 @functools.lru_cache(maxsize=256)
@@ -208,9 +228,9 @@ class Mechanism:
         """
         self.zmtp_properties = self._parse_metadata(data, protocol_error)
 
-    def _parse_metadata(self, data: bytes, protocol_error: int) -> list[tuple[str, bytes]]:
+    def _parse_metadata(self, data: bytes, protocol_error: int) -> Sequence[tuple[str, bytes]]:
         try:
-            properties = parse_metadata(data)
+            properties = _known_properties(data) if len(data) <= _KNOWN_SIZE else parse_metadata(data)
         except ValueError as error:
             raise MechanismError(f"metadata: {error}", protocol_error) from error
         if len(properties) > _MAX_PROPERTIES:

@@ -57,7 +57,8 @@ class ZapClient(Mechanism):
     def send_zap_request(self, credentials: Sequence[bytes]) -> None:
         """Ask, once `zap_connect` has succeeded."""
         host, options = self._host, self.options
-        assert host is not None
+        if host is None:
+            raise AssertionError("zap_connect() has found a host")
         host.write_zap_msg(
             (
                 b"",
@@ -77,7 +78,8 @@ class ZapClient(Mechanism):
         Raises:
             MechanismError: it is none, or the handler has gone.
         """
-        assert self._host is not None
+        if self._host is None:
+            raise AssertionError("zap_connect() has found a host")
         try:
             frames = self._host.read_zap_msg()
         except ConnectionError as error:
@@ -93,7 +95,8 @@ class ZapClient(Mechanism):
         Raises:
             MechanismError: it has spoken.
         """
-        assert self._host is not None
+        if self._host is None:
+            raise AssertionError("zap_connect() has found a host")
         try:
             frames = self._host.read_zap_msg()
         except ConnectionError:
@@ -119,14 +122,15 @@ class ZapClient(Mechanism):
         except MechanismError as error:
             raise _bad_reply(str(error), code) from error
         # The first of a name counts, so metadata cannot forge a user id.
-        self.zap_properties = [(_USER_ID, user_id), *properties]
+        self.zap_properties = ((_USER_ID, user_id), *properties)
         self.status_code = status
         self.handle_zap_status_code(text.decode("utf-8", "backslashreplace")[:255])
 
     def handle_zap_status_code(self, text: str) -> None:
         """Report a refusal."""
         if self.status_code != _SUCCESS:
-            assert self._host is not None
+            if self._host is None:
+                raise AssertionError("zap_connect() has found a host")
             self._host.zap_refused(int(self.status_code), text)
 
 

@@ -88,7 +88,8 @@ class Monitor:
 
     def _send(self, event: int, values: tuple[int, ...], pair: EndpointUriPair | None) -> None:
         local, remote, identifier = (pair.local, pair.remote, pair.identifier) if pair is not None else ("", "", "")
-        assert self._backlog is not None
+        if self._backlog is None:
+            raise AssertionError("there are events to be told, so it was started")
         if self._version == 1:
             value = values[0] & 0xFFFFFFFF
             self._backlog.append((_V1.pack(event, value), identifier.encode()))
@@ -98,7 +99,8 @@ class Monitor:
         self._flush()
 
     def _flush(self) -> None:
-        assert self._socket is not None and self._backlog is not None
+        if self._socket is None or self._backlog is None:
+            raise AssertionError("there are events to be told, so it was started")
         while self._backlog:
             try:
                 self._socket.send_multipart(self._backlog[0], Flag.DONTWAIT)

@@ -79,3 +79,7 @@ class Pair(SocketBase):
     def xhas_out(self) -> bool:
         """True if there is a peer with room."""
         return self._pipe is not None and self._pipe.check_write()
+
+    def xroom(self, limit: int) -> int:
+        """What the peer has room for."""
+        return 0 if self._pipe is None else min(limit, self._pipe.room)

@@ -16,11 +16,12 @@ socket, but for `inc_seqnum`, `stop` and the monitor's events.
 from __future__ import annotations
 
 import errno
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from operator import index
+from threading import Condition, Lock, RLock, get_ident
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from libzmq_py import transports
 from libzmq_py.constants import Errno, SocketOption
@@ -29,7 +30,7 @@ from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.object import ACTIVATE_READ
 from libzmq_py.core.own import Own
 from libzmq_py.core.pipe import Pipe, pipepair
-from libzmq_py.core.run import InRun, OutRun, grant_in, grant_out
+from libzmq_py.core.run import InRun, OutRun, grant_in
 from libzmq_py.endpoint import (
     EndpointUriPair,
     make_unconnected_bind_endpoint_pair,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = Logger("libzmq_py.socket")
 _MAX_FAILURES: Final = 32
+# Flags are made plain numbers (`index`) before they are looked at: the arithmetic of an enum's members is slow.
 _DONTWAIT: Final = 1
 _SNDMORE: Final = 2
 _POLLIN: Final = 1
@@ -64,10 +66,18 @@ _SOON_ENOUGH: Final = 4
 _MAX_INPUTS: Final = 15
 # So many plain calls in a row, and the next ones are granted as a run.
 _ROW: Final = 4
+# Where a run is not to be had, so many plain calls go by before the next attempt to send in one.
+_PAUSE: Final = 16
 # Nobody used the run (a proxy, say, which does not go through the face): so many more calls first.
 _NOT_SO_SOON: Final = -1000
-# Stands in for the mailbox's deque once the context ends: always true, so every call takes the path that checks.
+# Stands in for the mailbox's deque once the context ends or the socket is closed: always true, so every call takes the
+# path that checks.
 _ALWAYS: Final = deque([None])
+
+
+# What sockets have that nobody watches: wants no event, and is never started.
+_NO_MONITOR: Final = Monitor()
+_FAILURES_LOCK: Final = Lock()
 
 
 class SocketBase(Own):
@@ -76,6 +86,27 @@ class SocketBase(Own):
     # Set by the pattern modules that need more than the plain session (libzmq: session_base_t::create).
     session_class: ClassVar[type[SessionBase]] = SessionBase
 
+    # Defaults on the class: what most sockets never change until they are closed, and what no message asks for. An
+    # object of up to 30 attributes of its own needs no dict.
+    _condition: Condition | None = None
+    # The thread that waits on the mailbox (0: none does); those that wait to be told, or poll its descriptor.
+    _watcher = 0
+    _others: frozenset[int] = frozenset()
+    # Says of messages that wait whether all of them pass, where not all do; who is told what went out in runs.
+    _in_filter: Callable[[list[Message]], bool] | None = None
+    _settle_out: Callable[[int], None] | None = None
+    _ctx_terminated = False
+    _closed = False
+    _destroyed = False
+    _monitor = _NO_MONITOR
+    # The newest, for people.
+    handshake_failures: tuple[HandshakeFailure, ...] = ()
+    _reaper_poller: Poller | None = None
+    _reaper_handle: Handle | None = None
+    thread_safe = False
+    # zmq_disconnect was called while RECONNECT_STOP had AFTER_DISCONNECT; read by connecters.
+    is_disconnected = False
+
     def __init__(self, ctx: Any, tid: int, sid: int, type_: int) -> None:
         """Use `ctx.create_socket`.
 
@@ -83,23 +114,16 @@ class SocketBase(Own):
             OSError: no file descriptor for the mailbox.
         """
         options = Options()
-        options.type = type_
+        options.type = int(type_)  # a plain number, which the collector need not visit
         options.socket_id = sid
         options.ipv6 = ctx.default_ipv6
         options.linger = ctx.default_linger
         super().__init__(None, options, ctx, tid)
         self.mailbox = Mailbox()
         # Held during each call, but not while it waits: a socket may be used from several threads (libzmq: may not).
-        self._sync = self.mailbox.input_sync = threading.RLock()
-        self._condition: threading.Condition | None = None
-        # The threads that wait, and whether one of them waits on the mailbox.
-        self._waiting: set[int] = set()
-        self._mailbox_is_watched = False
+        self._sync = self.mailbox.input_sync = RLock()
         # Hot path: what send and recv test before anything else.
         self._commands: deque[Any] = self.mailbox.commands
-        self._ctx_terminated = False
-        self._closed = False
-        self._destroyed = False
         self._pipes: Array[Pipe] = Array()
         # Endpoint text -> what was made for it, with the pipe if it was made by connect.
         self._endpoints: dict[str, list[tuple[Own, Pipe | None]]] = {}
@@ -118,18 +142,10 @@ class SocketBase(Own):
         self._in_row = self._out_row = 0
         # Messages in a row that were not waited for long; see `_came_soon`.
         self._soon = 0
-        self._monitor = Monitor()
-        # The newest, for people.
-        self.handshake_failures: list[HandshakeFailure] = []
-        self._reaper_poller: Poller | None = None
-        self._reaper_handle: Handle | None = None
         # Hot path: a wake-up passes no frame that only passes it on.
         self.read_activated = self.xread_activated  # type: ignore[method-assign]
-        self.thread_safe = False
         # connect() to an endpoint already connected does nothing (DEALER, SUB, PUB, REQ).
         self._single_connect = False
-        # zmq_disconnect was called while RECONNECT_STOP had AFTER_DISCONNECT; read by connecters.
-        self.is_disconnected = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} socket {self.options.socket_id}>"
@@ -155,6 +171,10 @@ class SocketBase(Own):
     def xsend(self, msg: Message | Frame, more: bool = False) -> bool:
         """Send a frame, or a tuple as a whole message; False if that would block."""
         raise zmq_error(Errno.ENOTSUP, f"Operation not supported (send on {type(self).__name__.upper()})")
+
+    def xroom(self, limit: int) -> int:
+        """How many messages, up to `limit`, fit where there is room for one."""
+        return 1
 
     def xhas_in(self) -> bool:
         """True if `xrecv` would give a message."""
@@ -196,16 +216,38 @@ class SocketBase(Own):
     def process_commands(self, timeout: int) -> None:
         """Process what is in the mailbox, waiting up to `timeout` ms (-1: for ever) for something to process.
 
+        The wait may end early. Meanwhile other threads may use the socket; one at a time waits on the mailbox, and
+        tells the others.
+
+        Hot path: nothing lies between a wait and the command that ended it.
+
         Raises:
             ContextTerminated: the context has ended.
+            ZMQError: ENOTSOCK, another thread has closed the socket.
         """
+        if self._closed:
+            self._refuse_closed()
         if self.in_run is not None or self.out_run is not None:
             self._settle_runs()
         mailbox = self.mailbox
         commands = mailbox.commands
         if timeout and not commands:
-            self._wait(timeout)
-        if commands and self._waiting:
+            if self._watcher:
+                self._wait_to_be_told(timeout)
+            else:
+                self._watcher = get_ident()
+                # As Condition.wait does it: the lock may be held several times over.
+                held = self._sync._release_save()  # type: ignore[attr-defined]
+                try:
+                    mailbox.wait(timeout)
+                finally:
+                    self._sync._acquire_restore(held)  # type: ignore[attr-defined]
+                    self._watcher = 0
+                    if self._others or self._closed:
+                        self._tell_others()
+                if self._closed:
+                    self._refuse_closed()
+        elif commands and self._others:
             self._tell_others()
         while commands or (mailbox.keep_armed and not mailbox.rearm()):
             while commands:
@@ -217,47 +259,60 @@ class SocketBase(Own):
         if self._ctx_terminated:
             raise zmq_error(Errno.ETERM)
 
-    def _wait(self, timeout: int) -> None:
-        """Wait for something to process, while other threads may use the socket.
-
-        One thread at a time waits on the mailbox; it tells the others.
-
-        Raises:
-            ZMQError: ENOTSOCK, another thread has closed the socket.
-        """
-        me = threading.get_ident()
-        self._waiting.add(me)
+    def _wait_to_be_told(self, timeout: int) -> None:
+        me = get_ident()
+        self._others |= {me}
         try:
-            if self._mailbox_is_watched:
-                self._changed.wait(None if timeout < 0 else timeout / 1000)
-            else:
-                self._mailbox_is_watched = True
-                # As Condition.wait does it: the lock may be held several times over.
-                held = self._sync._release_save()  # type: ignore[attr-defined]
-                try:
-                    self.mailbox.wait(timeout)
-                finally:
-                    self._sync._acquire_restore(held)  # type: ignore[attr-defined]
-                    self._mailbox_is_watched = False
+            self._changed.wait(None if timeout < 0 else timeout / 1000)
         finally:
-            self._waiting.discard(me)
-            if self._waiting:
+            self._others -= {me}
+            if self._others or self._closed:
                 self._changed.notify_all()
         if self._closed:
-            raise zmq_error(Errno.ENOTSOCK, "Socket operation on non-socket (closed by another thread)")
+            self._refuse_closed()
+
+    def _refuse_closed(self) -> NoReturn:
+        raise zmq_error(Errno.ENOTSOCK, "Socket operation on non-socket (closed by another thread)")
 
     @property
-    def _changed(self) -> threading.Condition:
+    def _changed(self) -> Condition:
         """What threads wait for while another one waits on the mailbox; under `_sync`, made when it is needed."""
         if self._condition is None:
-            self._condition = threading.Condition(self._sync)
+            self._condition = Condition(self._sync)
         return self._condition
 
     def _tell_others(self) -> None:
         """What other threads wait for may have come: they look themselves."""
         self._changed.notify_all()
-        if self._mailbox_is_watched:
-            self.mailbox.ring_through()
+        self.mailbox.ring()
+
+    def begin_poll(self) -> None:
+        """This thread is about to wait on the mailbox's descriptor, with others; until `end_poll` it is told of things.
+
+        Raises:
+            ZMQError: ENOTSOCK, another thread has closed the socket.
+        """
+        with self._sync:
+            if self._closed:
+                self._refuse_closed()
+            self._others |= {get_ident()}
+
+    def end_poll(self, rang: bool) -> None:
+        """The wait is over, or did not begin; `rang`: the descriptor was readable."""
+        me, mailbox = get_ident(), self.mailbox
+        with self._sync:
+            if me not in self._others:
+                return
+            self._others -= {me}
+            if self._closed:
+                self._changed.notify_all()
+            elif mailbox.keep_armed:
+                mailbox.recv_nothing()
+            elif not self._others:  # else they still have to see the bell, and the token is theirs too
+                if rang:
+                    mailbox.silence()
+                if not self._watcher:
+                    mailbox.disarm()
 
     def stop(self) -> None:
         """The context ends. Any thread."""
@@ -292,23 +347,37 @@ class SocketBase(Own):
     def _settle_runs(self) -> None:
         """End what runs there are, before anything else is done with the pipes."""
         if self.in_run is not None:
-            if not self.in_run.settle():
+            count = self.in_run.settle()
+            if self._fq is not None:
+                self._fq.ran(count)
+            if not count:
                 self._in_row = _NOT_SO_SOON
             self.in_run = None
         if self.out_run is not None:
-            if not self.out_run.settle():
+            count = self.out_run.settle()
+            if self._settle_out is not None:
+                self._settle_out(count)
+            if not count:
                 self._out_row = _NOT_SO_SOON
             self.out_run = None
 
     def _received_straight(self, fq: FQ) -> None:
         self._in_row += 1
-        if self._in_row >= _ROW and fq.only_pipe is not None:
-            self.in_run = grant_in(fq.only_pipe)
+        if self._in_row >= _ROW:
+            self.in_run = grant_in(fq.turn(), self._in_filter)
+            if self.in_run is None:
+                self._in_row = 0
 
-    def _sent_straight(self, pipes: Callable[[], Collection[Pipe]]) -> None:
+    def _sent_straight(self) -> None:
         self._out_row += 1
         if self._out_row >= _ROW:
-            self.out_run = grant_out(pipes(), self._commands)
+            self.out_run = self._grant_out()
+            if self.out_run is None:
+                self._out_row = -_PAUSE
+
+    def _grant_out(self) -> OutRun | None:
+        """Room for the next messages, where it is known which pipes they go to."""
+        return None
 
     # -- send and recv ----------------------------------------------------------------------------------------------
 
@@ -332,11 +401,11 @@ class SocketBase(Own):
                 self.process_commands(0)
             try:
                 if flags:
-                    if self.xsend(msg, bool(flags & _SNDMORE)):
+                    if self.xsend(msg, bool(index(flags) & _SNDMORE)):
                         return
                 elif self.xsend(msg):
                     if self._straight_out is not None:
-                        self._sent_straight(self._straight_out)
+                        self._sent_straight()
                     return
             except LostPipe:
                 self._message_lost(flags)
@@ -348,7 +417,7 @@ class SocketBase(Own):
         with self._sync:
             if len(frames) == 1:
                 self.send(frames[0], flags)
-            elif flags & _SNDMORE or not self._accepts_units():
+            elif (flags and index(flags) & _SNDMORE) or not self._accepts_units():
                 for frame in frames[:-1]:
                     self.send(frame, flags | _SNDMORE)
                 self.send(frames[-1], flags)
@@ -366,14 +435,14 @@ class SocketBase(Own):
 
     def _message_lost(self, flags: int) -> None:
         """The pipe died in the middle of the message. libzmq: a blocking send drops the rest without a word."""
-        if flags & _DONTWAIT or self.options.sndtimeo == 0:
+        if index(flags) & _DONTWAIT or self.options.sndtimeo == 0:
             raise Again
 
     def _send_wait(self, msg: Any, flags: int) -> None:
         timeout = self.options.sndtimeo
-        if flags & _DONTWAIT or timeout == 0:
+        if index(flags) & _DONTWAIT or timeout == 0:
             raise Again
-        more = bool(flags & _SNDMORE)
+        more = bool(index(flags) & _SNDMORE)
         deadline = time.monotonic() + timeout / 1000
         while True:
             self.process_commands(timeout)
@@ -453,6 +522,11 @@ class SocketBase(Own):
                     sent += 1
             return sent
 
+    def room(self, limit: int) -> int:
+        """How many messages, up to `limit`, can be sent now without waiting."""
+        with self._sync:
+            return self.xroom(limit) if self._look(_POLLOUT) else 0
+
     def _send_batch(self, msgs: Sequence[Message], start: int) -> int:
         """As many of `msgs`, from `start` on, as may be put into the pipes at once. Hot path: a few calls for all."""
         if self._straight_out is None:
@@ -474,7 +548,8 @@ class SocketBase(Own):
             first = self.recv_multipart(flags)
             msgs: list[Message] = [message_of(tuple(first))]
             while len(msgs) < limit:
-                pipe = self._straight_fq.only_pipe if self._straight_fq is not None else None
+                straight = self._straight_fq if self._in_filter is None else None
+                pipe = straight.only_pipe if straight is not None else None
                 batch = [] if pipe is None else pipe.take_batch(limit - len(msgs))
                 if not batch:
                     msg = self._recv_another()
@@ -492,7 +567,7 @@ class SocketBase(Own):
 
     def _recv_wait(self, flags: int) -> Message:
         timeout = self.options.rcvtimeo
-        if flags & _DONTWAIT or timeout == 0:
+        if index(flags) & _DONTWAIT or timeout == 0:
             if self.mailbox.inputs:
                 self.mailbox.give_back_inputs()
             raise Again
@@ -536,6 +611,8 @@ class SocketBase(Own):
         return int(metadata.get("__fd", -1)) if metadata is not None else -1
 
     def _last_in_pipe(self) -> Pipe | None:
+        if self.in_run is not None:
+            self._settle_runs()
         return None if self._fq is None else self._fq.last_in
 
     def has_in(self) -> bool:
@@ -546,14 +623,53 @@ class SocketBase(Own):
         """True if send would not block."""
         return self.xhas_out()
 
-    def events(self) -> int:
-        """POLLIN and POLLOUT as they stand, commands processed first (ZMQ_EVENTS)."""
+    def events(self, wanted: int = _POLLIN | _POLLOUT) -> int:
+        """Those of POLLIN and POLLOUT that are wanted, as they stand, commands processed first (ZMQ_EVENTS)."""
         with self._sync:
             if self.mailbox.inputs:
                 self.mailbox.give_back_inputs()
-            self._in_row = self._out_row = 0  # who asks each time makes no runs
+            return self._look(wanted)
+
+    def _look(self, wanted: int) -> int:
+        self._in_row = self._out_row = 0  # who asks each time makes no runs
+        if self._commands or self.mailbox.keep_armed:
             self.process_commands(0)
-            return (_POLLOUT if self.has_out() else 0) | (_POLLIN if self.has_in() else 0)
+        elif self.in_run is not None or self.out_run is not None:
+            self._settle_runs()
+        events = _POLLOUT if wanted & _POLLOUT and self.xhas_out() else 0
+        return events | _POLLIN if wanted & _POLLIN and (self._rcv_parts or self.xhas_in()) else events
+
+    def poll(self, wanted: int, timeout: int) -> int:
+        """Wait up to `timeout` milliseconds (0: only look, -1: for ever) for one of the events that are wanted.
+
+        Hot path: zmq_poll of one socket is a wait on its mailbox as recv does it, so a conversation (`_came_soon`) may
+        go on.
+
+        Raises:
+            ZMQError: ETERM; ENOTSOCK, another thread has closed the socket.
+        """
+        with self._sync:
+            events = self._look(wanted)
+            if events:
+                return events
+            if timeout == 0:
+                if self.mailbox.inputs:
+                    self.mailbox.give_back_inputs()
+                return 0
+            start = time.monotonic()
+            deadline = start + timeout / 1000
+            while True:
+                self.process_commands(timeout)
+                events = self._look(wanted)
+                if events:
+                    pipe = self._fq.only_pipe if self._fq is not None and events & _POLLIN else None
+                    if pipe is not None and pipe.direct_input is not None:
+                        self._came_soon(pipe, time.monotonic() - start)
+                    return events
+                if timeout > 0:
+                    timeout = int((deadline - time.monotonic()) * 1000 + 0.999)
+                    if timeout <= 0:
+                        return 0
 
     def arm_fd(self) -> None:
         """From now on the mailbox's descriptor is watched from outside: ring it for every command."""
@@ -608,6 +724,8 @@ class SocketBase(Own):
             return self.options.getsockopt(option)
 
     def _check_terminated(self) -> None:
+        if self._closed:
+            self._refuse_closed()
         self._settle_runs()
         if self._ctx_terminated:
             raise zmq_error(Errno.ETERM)
@@ -871,9 +989,11 @@ class SocketBase(Own):
         with self._sync:
             self._closed = True
             self._settle_runs()
-            while self._waiting - {threading.get_ident()}:  # not a signal handler's own thread, which cannot leave
+            while {self._watcher, *self._others} - {0, get_ident()}:  # a signal handler's own thread cannot leave
                 self._tell_others()
                 self._changed.wait(0.01)
+            # Who still has this socket (a proxy in another thread, say) learns of it at its next call.
+            self._commands = _ALWAYS
         self.send_reap(self)
 
     def start_reaping(self, poller: Poller) -> None:
@@ -951,6 +1071,8 @@ class SocketBase(Own):
             transport, _ = self._parse_endpoint(endpoint)
             if transport is not None:
                 raise zmq_error(Errno.EPROTONOSUPPORT, f"Protocol not supported (monitor endpoint {endpoint!r})")
+            if self._monitor is _NO_MONITOR:
+                self._monitor = Monitor()
             self._monitor.start(self.ctx, endpoint, events, version, type_)
 
     def monitor_pipes_stats(self) -> None:
@@ -1024,9 +1146,9 @@ class SocketBase(Own):
         self._monitor.event(pair, 0x4000, code)
 
     def handshake_failure(self, failure: HandshakeFailure) -> None:
-        """A connection did not come to be. Any thread: both steps are atomic, and one too many is no harm."""
-        self.handshake_failures.append(failure)
-        del self.handshake_failures[:-_MAX_FAILURES]
+        """A connection did not come to be. Any thread."""
+        with _FAILURES_LOCK:
+            self.handshake_failures = (*self.handshake_failures, failure)[-_MAX_FAILURES:]
 
 
 def flag_value(option: int, value: int | bytes | None) -> bool:

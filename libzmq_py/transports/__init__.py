@@ -4,7 +4,7 @@
 No libzmq twin: there, socket_base_t and session_base_t choose by an if-chain.
 
 inproc is not in the table, as it has no listeners and connecters: see `inproc.py`. A package may bring a transport of
-its own by an entry point of the group `libzmq_py.transports`, named for the scheme, that leads to a `Transport`:
+its own by an entry point of the group `libzmq_py.transports`, named for the scheme, that leads to a `Transport`::
 
     [options.entry_points]
     libzmq_py.transports =

@@ -47,7 +47,8 @@ class IpAddr(NamedTuple):
     @classmethod
     def any(cls, family: int) -> IpAddr:
         """The wildcard address of a family."""
-        return cls(family, "::" if family == socket.AF_INET6 else "0.0.0.0")
+        # What "*" means; see api.security for the warning.
+        return cls(family, "::" if family == socket.AF_INET6 else "0.0.0.0")  # noqa: S104
 
     @property
     def is_multicast(self) -> bool:

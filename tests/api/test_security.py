@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -39,6 +41,20 @@ def test_a_socket_tells_why_handshakes_failed(socket: SocketFactory, raw: RawPee
     assert "mismatch" in failure.reason
     assert "NULL" in str(failure)
     assert "CURVE" in str(failure)
+
+
+def test_a_peer_cannot_write_lines_of_our_log(
+    socket: SocketFactory, raw: RawPeers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it offers is shown on one line, without anything that a terminal would obey."""
+    caplog.set_level("DEBUG", logger="libzmq_py")
+    dealer = socket(zmq.DEALER)
+    raw.connect(bind(dealer)).send(greeting(mechanism=b"A\nroot let in\x1b[31m"))
+    wait_until(lambda: dealer.last_handshake_failures, "the failure")
+    (failure,) = dealer.last_handshake_failures
+    for text in [str(failure), repr(failure), *(record.getMessage() for record in caplog.records)]:
+        assert text.isprintable(), text
+    assert "\\nroot let in" in str(failure)
 
 
 def test_only_so_many_are_kept(socket: SocketFactory, raw: RawPeers) -> None:
@@ -166,6 +182,9 @@ def test_pickles_of_friends(fresh: None, socket: SocketFactory, raw: RawPeers) -
         ({"Peer-Address": "192.0.2.1"}, {"curve_server": 1}, True),
         ({"Peer-Address": "192.0.2.1"}, {"curve_serverkey": b"k" * 32}, False),
         ({"Peer-Address": "192.0.2.1"}, {"plain_username": b"u"}, True),
+        ({"Peer-Address": "192.0.2.1"}, {"gssapi_server": 1}, True),
+        ({"Peer-Address": "192.0.2.1"}, {"gssapi_service_principal": b"zmq@host"}, False),
+        ({"Peer-Address": "192.0.2.1"}, {"gssapi_service_principal": b"zmq@host", "gssapi_plaintext": 1}, True),
         (None, {}, False),
     ],
 )
@@ -177,7 +196,8 @@ def test_pickles_of_strangers(
     options: dict[str, Any],
     warned: bool,
 ) -> None:
-    """Whoever is on another machine, unless it was authenticated, or is the server whose key we know."""
+    """Whoever is on another machine, unless it was authenticated, or is the server that we know."""
+    monkeypatch.setitem(sys.modules, "gssapi", types.ModuleType("gssapi"))  # for the options' sake
     pull = socket(zmq.PULL, **options)
     push = socket(zmq.PUSH)
     pull.bind("inproc://strangers")

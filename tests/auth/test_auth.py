@@ -356,6 +356,18 @@ def test_credentials_that_are_none(guard: Any, ctx: Any, mechanism: bytes, crede
     assert (status, user) == (b"400", b"")
 
 
+@pytest.mark.parametrize("configure", [True, False])
+def test_principals_come_in(guard: Any, ctx: Any, configure: bool) -> None:
+    """Whom Kerberos vouches for, from an address that is not denied; the user is the principal."""
+    if configure:
+        guard.configure_gssapi(domain="*", location=None)
+    guard.deny("192.0.2.1")
+    request = [b"1.0", b"1", b"", b"192.0.2.2", b"", b"GSSAPI", b"alice@REALM"]
+    good, denied = replies_to(guard, ctx, request, [*request[:3], b"192.0.2.1", *request[4:]])
+    assert (good[2], good[4]) == (b"200", b"alice@REALM")
+    assert denied[2] == b"400"
+
+
 @pytest.mark.departs
 @pytest.mark.parametrize("allowed", [True, False])
 def test_mechanisms_that_nobody_knows(guard: Any, ctx: Any, allowed: bool) -> None:

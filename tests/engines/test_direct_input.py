@@ -126,14 +126,16 @@ def test_streams_are_left_to_the_io_thread(socket: SocketFactory) -> None:
     assert not inputs(pull)
 
 
-@pytest.mark.parametrize("how", ["poll", "DONTWAIT"])
+@pytest.mark.parametrize("how", ["poll of two", "look", "DONTWAIT"])
 def test_who_waits_elsewhere_gives_back(pair: tuple[Any, Server], for_long: None, how: str) -> None:
     """Nothing is lost when a blocking recv is followed by a poll, or by looking without waiting."""
     req, server = pair
     talk(req, lambda: inputs(req))
     req.send(b"one more")
-    if how == "poll":
-        assert req.poll(ms(5000))
+    if how == "poll of two":
+        assert zmq.zmq_poll([(req, zmq.POLLIN), (server.rep, 0)], ms(5000))
+    elif how == "look":
+        wait_until(lambda: req.poll(0))
     answer: list[bytes] = []
 
     def came() -> bool:
@@ -146,6 +148,20 @@ def test_who_waits_elsewhere_gives_back(pair: tuple[Any, Server], for_long: None
     wait_until(came)
     assert answer == [b"one more"]
     assert not inputs(req)
+
+
+def test_who_polls_that_socket_alone_reads_by_itself(pair: tuple[Any, Server], for_long: None) -> None:
+    """A poll of one socket is the same wait: it begins such a conversation, and goes on with one."""
+    req, _ = pair
+
+    def asked() -> bool:
+        req.send(b"x")
+        assert req.poll(ms(5000)) == zmq.POLLIN
+        return bool(req.recv(zmq.DONTWAIT) == b"x" and inputs(req))
+
+    wait_until(asked)
+    for _ in range(ROUNDS):
+        assert asked()
 
 
 def test_a_peer_that_goes_is_noticed_while_we_wait(pair: tuple[Any, Server], for_long: None, socket: Any) -> None:

@@ -8,6 +8,7 @@ order of things when the kernel is full.
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +22,8 @@ from libzmq_py.engines.stream_engine_base import (
     HEARTBEAT_TIMEOUT_TIMER,
     HEARTBEAT_TTL_TIMER,
 )
-from libzmq_py.engines.zmtp_engine import COOKIE_TIMER, ZmtpEngine
+from libzmq_py.engines.zmtp_engine import COOKIE_TIMER, ENCODING_TIMER, ZmtpEngine
+from libzmq_py.mechanisms.mechanism import MechanismError
 from libzmq_py.metadata import add_property
 from libzmq_py.msg import CANCEL, SUBSCRIBE, Msg
 from tests.engines.fakes import GREETING, GREETING_3_0, SIGNATURE, Rig, frame, ready
@@ -278,13 +280,42 @@ def test_old_peers_are_refused_where_security_was_asked_for(rig: MakeRig, greeti
     assert one.session.readies == 0
 
 
-def test_security_that_cannot_be_given_lets_nobody_in(rig: MakeRig) -> None:
+def test_security_that_cannot_be_given_lets_nobody_in(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mechanism we do not have is refused even when the peer offers the same."""
+    monkeypatch.setitem(sys.modules, "gssapi", None)
+    monkeypatch.delitem(sys.modules, "libzmq_py.mechanisms.gssapi.kerberos", raising=False)
     one = rig(mechanism=SecurityMechanism.GSSAPI)
     one.plug()
     one.send(SIGNATURE + b"\3\1" + b"GSSAPI".ljust(20, b"\0") + bytes(32))
     assert [reason for _, reason in one.session.errors] == [PROTOCOL]
     assert one.session.readies == 0
+
+
+class BrokenEncoder:
+    """Cannot seal what it is given."""
+
+    def __init__(self, engine: ZmtpEngine) -> None:
+        self._engine = engine
+
+    def encode(self, msgs: list[Any]) -> list[bytes]:
+        self._engine.encoding_failed(MechanismError("expired"))
+        return [b""]
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_what_cannot_be_sealed_ends_the_connection(rig: MakeRig, direct: bool) -> None:
+    """From the I/O thread and not at once, as it may be the socket's that sends; it may be made anew."""
+    one = ready_rig(rig, T.PUSH, "PULL")
+    one.engine._encoder = BrokenEncoder(one.engine)
+    one.session.to_send.append(b"lost")
+    one.session.direct_output() if direct else one.engine.restart_output()
+    assert one.session.errors == []
+    assert one.timers == {ENCODING_TIMER: 0}
+    one.expire(ENCODING_TIMER)
+    assert one.session.errors == [(True, CONNECTION)]
+    assert one.session.failures == []
+    one.peer.settimeout(5)
+    assert one.peer.recv(1) == b""
 
 
 # --- handshake -------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from zmq.utils import z85
 
 from tests.interop.conftest import Endpoint
 from tests.interop.sides import OURS, REAL, Monitor, Side, bound_endpoint, errno_of
+from tests.support.raw_peer import prop
 from tests.support.waiting import Deadline, ms, seconds, wait_until
 from tests.support.zap import Frames, ZapHandler, answer
 
@@ -235,10 +236,12 @@ class Failure:
         client_event: Event,
         server_reason: str,
         client_reason: str | None = None,
+        handler: str = "REP",
     ) -> None:
         self.server, self.client, self.reply = server, client, reply
         self.events = (server_event, client_event)
         self.reasons = (server_reason, client_reason)
+        self.handler = handler
 
 
 def _failures() -> dict[str, Failure]:
@@ -256,12 +259,25 @@ def _failures() -> dict[str, Failure]:
         "id": (answer(id=b"9"), 0x20000002),
         "status": (answer(b"201"), 0x20000004),
         "frames": (answer()[:3], 0x20000001),
+        "status without a number": (answer(b"OK"), 0x20000004),
+        "status that is empty": (answer(b""), 0x20000004),
+        "status of another class": (answer(b"600"), 0x20000004),
         "metadata": (answer(metadata=b"x"), 0x20000005),
+        "metadata of another type": (answer(metadata=prop(b"Socket-Type", b"PUB")), 0x20000005),
+        "end": ([*answer(), b""], 0x20000001),
     }
-    for name, (reply, code) in bad.items():
-        for mechanism in ("PLAIN", "CURVE"):
-            server, client, _ = MECHANISMS[mechanism]
+    for mechanism, (server, client, _) in MECHANISMS.items():
+        for name, (reply, code) in bad.items():
             rows[f"{mechanism} bad {name}"] = Failure(server, client, reply, (PROTOCOL, code), LOST, "bad ZAP reply")
+        rows[f"{mechanism} bad delimiter"] = Failure(
+            server,
+            client,
+            lambda request: [request[0], b"no delimiter", *answer()],
+            (PROTOCOL, 0x20000000),
+            LOST,
+            "no delimiter",
+            handler="ROUTER",
+        )
     rows["PLAIN no handler"] = Failure(PLAIN_SERVER, PLAIN_CLIENT, None, NOBODY_TO_ASK, LOST, "no ZAP handler")
     rows["PLAIN silent handler"] = Failure(
         PLAIN_SERVER, PLAIN_CLIENT, lambda request: None, TOO_SLOW, LOST, "timer"
@@ -302,16 +318,27 @@ def same(event: Event, expected: Event) -> bool:
 @pytest.mark.parametrize("row", FAILURES.values(), ids=FAILURES.keys())
 def test_wrong_credentials(row: Failure, sides: tuple[Any, Any]) -> None:
     """Both monitors tell the same, whichever library they belong to; ours says why."""
+    _refuse(row, sides, "tcp://127.0.0.1:*")
+
+
+@pytest.mark.parametrize("sides", list(SIDES.values())[1:3], ids=list(SIDES)[1:3])
+@pytest.mark.parametrize("row", FAILURES.values(), ids=FAILURES.keys())
+def test_wrong_credentials_over_ipc(row: Failure, sides: tuple[Any, Any], endpoint: Endpoint) -> None:
+    """The same table, with one library on either side."""
+    _refuse(row, sides, endpoint("ipc"))
+
+
+def _refuse(row: Failure, sides: tuple[Any, Any], address: str) -> None:
     with Side(sides[0]) as server_side, Side(sides[1]) as client_side, contextlib.ExitStack() as stack:
         if row.reply is not None:
-            stack.enter_context(ZapHandler(server_side.lib, server_side.ctx, row.reply))
+            stack.enter_context(ZapHandler(server_side.lib, server_side.ctx, row.reply, row.handler))
         server = server_side.socket("DEALER", HANDSHAKE_IVL=ms(250), RECONNECT_IVL=-1, **row.server)
         client = client_side.socket("DEALER", HANDSHAKE_IVL=ms(2000), RECONNECT_IVL=-1, **row.client)
         monitors = [server_side.monitor(server), client_side.monitor(client)]
-        client.connect(bound_endpoint(server, "tcp://127.0.0.1:*"))
+        client.connect(bound_endpoint(server, address))
         for side, monitor, expected in zip((server_side, client_side), monitors, row.events, strict=True):
             events = end_of(monitor)
-            if side.name == "real" and expected == NOBODY_TO_ASK:
+            if side.name == "real" and (expected == NOBODY_TO_ASK or expected[1] >> 28 == 2):
                 events = events[:1]  # the event may cost libzmq its errno: then it hangs, and tells of that too
             assert len(events) == 1, events
             assert same(events[0], expected), (events, expected)

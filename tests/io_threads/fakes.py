@@ -76,6 +76,9 @@ class Context:
         else:
             self.mailboxes[tid].send(command)
 
+    def post_command(self, tid: int, command: Any) -> Mailbox | None:
+        return self.mailboxes[tid] if self.mailboxes[tid].post(command) else None
+
 
 class Job(ZmqObject):
     """Something to do in the thread of a tid."""
@@ -106,7 +109,7 @@ class Job(ZmqObject):
 
 def run_in(thread: Any, what: Callable[[], Any]) -> Any:
     """Run `what` in an I/O thread and return what it gives."""
-    return Job(thread.ctx, thread.tid, what).start().wait()
+    return Job(thread.open_ctx, thread.tid, what).start().wait()
 
 
 class Pair:

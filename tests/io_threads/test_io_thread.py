@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import threading
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from libzmq_py.core import signaler as signaler_module
+from libzmq_py.core.command import CommandType
+from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.thread import ThreadSettings
 from libzmq_py.io_threads import io_thread as io_thread_module
 from libzmq_py.io_threads.io_object import IOObject
@@ -81,8 +84,8 @@ def test_commands_of_many_threads_are_all_processed(any_thread: IOThread) -> Non
 
     def send(sender: int) -> None:
         for number in range(1000):
-            Job(any_thread.ctx, TID, lambda: seen[sender].append(number)).start()  # noqa: B023
-            last[sender] = Job(any_thread.ctx, TID, lambda: None)
+            Job(any_thread.open_ctx, TID, lambda: seen[sender].append(number)).start()  # noqa: B023
+            last[sender] = Job(any_thread.open_ctx, TID, lambda: None)
         last[sender].start()
 
     # A late binding of `number` is what is wanted: only the count matters, order is checked by the markers.
@@ -95,6 +98,71 @@ def test_commands_of_many_threads_are_all_processed(any_thread: IOThread) -> Non
     for job in last.values():
         job.wait()
     assert [len(numbers) for numbers in seen] == [1000] * 8
+
+
+class Listening:
+    """A thread that sleeps on its mailbox, tid 9; what rings there is logged."""
+
+    def __init__(self, thread: IOThread, log: list[Any]) -> None:
+        self.mailbox = Mailbox()
+        thread.open_ctx.mailboxes[9] = self.mailbox
+        ring = self.mailbox._signaler.send
+        self.mailbox._signaler.send = lambda: (log.append("ring"), ring())
+        assert self.mailbox.arm()
+
+    def close(self) -> None:
+        self.mailbox.close()
+
+
+def test_others_are_woken_at_the_end_of_a_round(thread: IOThread) -> None:
+    """Two events, each with a command for a thread that sleeps: both are handled, then the bell rings, once."""
+    log: list[Any] = []
+    listening = Listening(thread, log)
+    sinks: list[Sink] = []
+
+    def handle(sink: Sink, pair: Pair) -> None:
+        pair.near.recv(1)
+        thread.ctx.send_command(9, (sink, CommandType.PLUG, ()))
+
+    pairs = [Pair(), Pair()]
+    for name, pair in zip("ab", pairs, strict=True):
+        sink = Sink(name, log)
+        sink.then = functools.partial(handle, sink, pair)
+        sinks.append(sink)
+
+    def plug() -> None:
+        for sink, pair in zip(sinks, pairs, strict=True):
+            thread.poller.set_pollin(thread.poller.add_fd(pair.near.fileno(), sink))
+            pair.far.send(b"x")
+
+    run_in(thread, plug)
+    wait_until(lambda: "ring" in log)
+    assert sorted(log[:2]) == [("in", "a"), ("in", "b")]
+    assert log[2:] == ["ring"]
+    assert len(listening.mailbox.commands) == 2
+    listening.close()
+    for pair in pairs:
+        pair.close()
+
+
+def test_a_lone_event_wakes_at_once(thread: IOThread) -> None:
+    """Nothing else is to be done in this round, and somebody may wait: the bell rings while the event is handled."""
+    log: list[Any] = []
+    listening = Listening(thread, log)
+    pair = Pair()
+
+    def handle() -> None:
+        pair.near.recv(1)
+        thread.ctx.send_command(9, (None, CommandType.PLUG, ()))
+        log.append("handled")
+
+    sink = Sink("a", log, handle)
+    run_in(thread, lambda: thread.poller.set_pollin(thread.poller.add_fd(pair.near.fileno(), sink)))
+    pair.far.send(b"x")
+    wait_until(lambda: "handled" in log)
+    assert log == [("in", "a"), "ring", "handled"]
+    listening.close()
+    pair.close()
 
 
 def test_an_idle_thread_sleeps(any_thread: IOThread) -> None:
@@ -129,8 +197,8 @@ def test_a_failing_command_is_logged_and_the_next_is_processed(
 ) -> None:
     """A handler that raises ends neither the thread nor the commands behind it."""
     with caplog.at_level(logging.ERROR, "libzmq_py.io_thread"):
-        bad = Job(thread.ctx, TID, lambda: 1 // 0).start()
-        good = Job(thread.ctx, TID, lambda: "alive").start()
+        bad = Job(thread.open_ctx, TID, lambda: 1 // 0).start()
+        good = Job(thread.open_ctx, TID, lambda: "alive").start()
         assert good.wait() == "alive"
     assert bad.finished.is_set()
     assert "command plug to" in caplog.text and "ZeroDivisionError" in caplog.text
@@ -154,7 +222,7 @@ def test_descriptors_and_commands_are_served_together(any_thread: IOThread) -> N
 
 def test_stop_behind_commands_lets_them_run_first(thread: IOThread) -> None:
     """Commands are processed in order, so those before stop are."""
-    jobs = [Job(thread.ctx, TID, lambda: None).start() for _ in range(100)]
+    jobs = [Job(thread.open_ctx, TID, lambda: None).start() for _ in range(100)]
     thread.stop()
     for job in jobs:
         job.wait()

@@ -45,12 +45,12 @@ def reaper() -> Iterator[Reaper]:
 def test_without_sockets_it_is_done_at_once(reaper: Reaper) -> None:
     """stop: `done` to the waiting context, and the thread ends."""
     reaper.stop()
-    wait_until(lambda: reaper.ctx.done == [CommandType.DONE])
+    wait_until(lambda: reaper.open_ctx.done == [CommandType.DONE])
 
 
 def test_a_closed_socket_is_taken_over(reaper: Reaper) -> None:
     """The socket is given the reaper's poller, in the reaper's thread."""
-    socket = ClosedSocket(reaper.ctx)
+    socket = ClosedSocket(reaper.open_ctx)
     socket.send_reap(socket)
     wait_until(lambda: socket.poller is reaper.poller)
     socket.send_reaped()
@@ -58,22 +58,22 @@ def test_a_closed_socket_is_taken_over(reaper: Reaper) -> None:
 
 def test_it_waits_for_the_last_socket(reaper: Reaper) -> None:
     """After stop it goes on until every socket it took over is gone, and says `done` once."""
-    sockets = [ClosedSocket(reaper.ctx) for _ in range(3)]
+    sockets = [ClosedSocket(reaper.open_ctx) for _ in range(3)]
     for socket in sockets:
         socket.send_reap(socket)
     reaper.stop()
     for socket in sockets[:2]:
         socket.send_reaped()
-    assert run_in(reaper, lambda: list(reaper.ctx.done)) == []
+    assert run_in(reaper, lambda: list(reaper.open_ctx.done)) == []
     sockets[2].send_reaped()
-    wait_until(lambda: reaper.ctx.done == [CommandType.DONE])
+    wait_until(lambda: reaper.open_ctx.done == [CommandType.DONE])
 
 
 def test_sockets_that_end_before_stop_do_not_end_it(reaper: Reaper) -> None:
     """The last socket's end means nothing while the context lives."""
-    socket = ClosedSocket(reaper.ctx)
+    socket = ClosedSocket(reaper.open_ctx)
     socket.send_reap(socket)
     socket.send_reaped()
-    assert run_in(reaper, lambda: list(reaper.ctx.done)) == []
+    assert run_in(reaper, lambda: list(reaper.open_ctx.done)) == []
     reaper.stop()
-    wait_until(lambda: reaper.ctx.done == [CommandType.DONE])
+    wait_until(lambda: reaper.open_ctx.done == [CommandType.DONE])

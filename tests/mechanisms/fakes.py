@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from libzmq_py.constants import SocketType
-from libzmq_py.mechanisms.mechanism import Mechanism, MechanismHost
+from libzmq_py.mechanisms.mechanism import Mechanism, MechanismError, MechanismHost
 from libzmq_py.options import Options
 
 OK = (b"", b"1.0", b"1", b"200", b"OK", b"user", b"")
@@ -31,6 +31,7 @@ class FakeHost:
         self.replies = list(replies)
         self.requests: list[tuple[bytes, ...]] = []
         self.refusals: list[tuple[int, str]] = []
+        self.encoding_failures: list[str] = []
 
     def zap_connect(self) -> bool:
         return self.handler
@@ -46,6 +47,9 @@ class FakeHost:
 
     def zap_refused(self, status: int, text: str) -> None:
         self.refusals.append((status, text))
+
+    def encoding_failed(self, error: MechanismError) -> None:
+        self.encoding_failures.append(str(error))
 
 
 _: type[MechanismHost] = FakeHost

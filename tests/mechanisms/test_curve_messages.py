@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MPL-2.0
-"""MESSAGE commands: sealed and opened in batches, one by one, in any pieces; replayed, reordered, altered."""
+"""MESSAGE commands: sealed and opened in batches, one by one, in any pieces; replayed, reordered, altered.
+
+All of it twice: with the halves of boxes, and as where PyNaCl's module does not export them.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +17,9 @@ from hypothesis import strategies as st
 
 from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.constants import Event
+from libzmq_py.mechanisms.curve import boxes, crypto
 from libzmq_py.mechanisms.curve.base import CurveDecoder, CurveEncoder, Nonces
+from libzmq_py.mechanisms.curve.boxes import BoxKey
 from libzmq_py.mechanisms.curve.crypto import Secret
 from libzmq_py.mechanisms.mechanism import MechanismError
 from libzmq_py.msg import CANCEL, COMMAND, SUBSCRIBE, Msg
@@ -28,15 +35,24 @@ MALFORMED = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED
 BAD_MESSAGE = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_MESSAGE
 
 
+@pytest.fixture(scope="module", params=["halves", "boxes"], autouse=True)
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """How boxes are made."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "boxes":
+            patch.setattr(crypto, "SPLIT", None)
+        yield request.param
+
+
 def encoder(downgrade_sub: bool = False, first: int = 1) -> CurveEncoder:
     nonces = Nonces()
     if first > 1:
         nonces.take(first - 1)
-    return CurveEncoder(Secret(KEY), PREFIX, nonces, downgrade_sub)
+    return CurveEncoder(BoxKey(Secret(KEY), PREFIX), nonces, downgrade_sub)
 
 
 def decoder(last_nonce: int = 0, maxmsgsize: int = -1) -> CurveDecoder:
-    return CurveDecoder(V2Decoder(maxmsgsize), Secret(KEY), PREFIX, last_nonce)
+    return CurveDecoder(V2Decoder(maxmsgsize), BoxKey(Secret(KEY), PREFIX), last_nonce)
 
 
 def sealed(payload: bytes, nonce: int, flags: int = 0, key: bytes = KEY) -> bytes:
@@ -78,6 +94,7 @@ BATCHES: dict[str, list[Any]] = {
     "equal at the smallest long frame": [b"a" * 223] * 20,
     "mixed": [bytes([n]) * n for n in range(250)],
     "large": [b"x" * 70_000, b"y" * 300_000],
+    "large among others": [b"", b"x" * 70_000, b"y", (b"", b"z" * 24_000, b""), b"x" * 5000, b"z" * 31],
     "equal and large": [b"x" * 9000] * 3,
     "multipart": [(b"a", b"", b"c" * 300), b"single", (b"b",) * 20],
 }
@@ -245,6 +262,20 @@ def test_a_bad_message(make: Any, code: int, before: int, alone: bool) -> None:
     assert made.decode(sealed(b"late", 1001)) == []
 
 
+@pytest.mark.parametrize("bad", [0, 1, 9])
+@pytest.mark.parametrize("sizes", [[100] * 10, list(range(95, 105))])
+def test_a_bad_box_in_a_batch(bad: int, sizes: list[int]) -> None:
+    """Of boxes that are opened together, those before it count; what the cipher made of the others nobody sees."""
+    batch = [b"x" * size for size in sizes]
+    made_out = encoder()
+    frames = [bytes(made_out.encode([message])[0]) for message in batch]
+    frames[bad] = frames[bad][:-1] + bytes([frames[bad][-1] ^ 1])
+    made = decoder()
+    assert made.decode(b"".join(frames)) == batch[:bad]
+    assert isinstance(made.error, MechanismError)
+    assert made.error.protocol_error == CRYPTOGRAPHIC
+
+
 def test_messages_out_of_order() -> None:
     """CVE-2014-7203: two messages exchanged by somebody in the middle; the second one is behind the first."""
     made = decoder()
@@ -262,6 +293,70 @@ def test_messages_that_were_taken_away_are_not_missed() -> None:
     assert made.error is None
 
 
+@pytest.mark.parametrize("before", [2, 20])
+def test_the_last_nonces_of_all(before: int) -> None:
+    """Behind the largest number there is none."""
+    last = 2**64 - 1
+    data = b"".join(sealed(b"x", nonce) for nonce in [*range(last - before + 1, last + 1), 0, 1])
+    made = decoder(last_nonce=last - before)
+    assert made.decode(data) == [b"x"] * before
+    assert isinstance(made.error, MechanismError)
+    assert made.error.protocol_error == SEQUENCE
+
+
+@pytest.mark.parametrize("size", [boxes.MAX_SLOT_PAYLOAD, boxes.MAX_SLOT_PAYLOAD + 1, 23_999, 24_000, 300_000])
+@pytest.mark.parametrize("flags", [0, 1])
+def test_around_every_limit(size: int, flags: int) -> None:
+    """Payloads at the limits of slots, of OpenSSL's MAC and of the GIL; with flags, and altered at both ends."""
+    payload = os.urandom(size)
+    key, nonce = BoxKey(Secret(KEY), PREFIX), (7).to_bytes(8, "big")
+    [frame_] = boxes.seal_few([payload], [flags], [nonce], key)
+    command = bytes(frame_[9:])
+    assert command == b"\7MESSAGE" + nonce + crypto.seal_box(bytes([flags]) + payload, PREFIX + nonce, Secret(KEY))
+    assert boxes.open_one(command, key) == (flags, payload)
+    for position in (16, 31, 32, 33, 64, 65, -1):
+        altered = bytearray(command)
+        altered[position] ^= 0x80
+        assert boxes.open_one(bytes(altered), key) is None
+
+
+def test_nobody_else_has_the_space() -> None:
+    """While a batch is worked on; within a space, slots are made once."""
+    with boxes.borrow() as space:
+        assert space.slots_for(100) is space.slots_for(101)
+        with boxes.borrow() as other:
+            assert other is not space
+    with boxes.borrow() as again:
+        assert again in (space, other)
+
+
+def test_batches_of_several_threads() -> None:
+    """Each comes out as it went in, though all have one size and work at once."""
+    wrong: list[int] = []
+
+    def there_and_back(number: int) -> None:
+        batch = [bytes([number]) * 100] * 200
+        made_out, made_in = encoder(), decoder()
+        for _ in range(30):
+            if made_in.decode(b"".join(bytes(piece) for piece in made_out.encode(batch))) != batch:
+                wrong.append(number)
+
+    threads = [threading.Thread(target=there_and_back, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_keys_are_wiped_and_never_shown() -> None:
+    """The key of a direction goes with the connection's."""
+    key = BoxKey(Secret(KEY), PREFIX)
+    assert repr(KEY)[2:-1] not in repr(key) + repr(key.key) + repr(key.subkey)
+    key.wipe()
+    assert bytes(key.key) == bytes(key.subkey) == bytes(32)
+
+
 def test_the_limit_counts_the_frame() -> None:
     """MAXMSGSIZE is compared with the size on the wire, before anything is opened."""
     made = decoder(maxmsgsize=100)
@@ -271,6 +366,7 @@ def test_the_limit_counts_the_frame() -> None:
 
 
 _FRAMES = st.binary(max_size=400)
+_SIZES = st.one_of(st.integers(0, 300), st.sampled_from([2015, 2016, 23_999, 24_000]))
 _MESSAGES = st.one_of(_FRAMES, st.lists(_FRAMES, min_size=2, max_size=4).map(tuple))
 
 
@@ -283,6 +379,15 @@ def test_any_messages_in_any_pieces(batches: list[list[Any]], sizes: list[int]) 
     for piece in pieces(data, sizes):
         found += made.decode(piece)
     assert found == [message for batch in batches for message in batch]
+    assert made.error is None
+
+
+@given(st.lists(st.lists(_SIZES, min_size=1, max_size=8), max_size=3))
+def test_any_sizes_in_one_batch(batches: list[list[int]]) -> None:
+    """Small, middling and large ones beside each other."""
+    bodies = [[bytes([index]) * size for index, size in enumerate(sizes)] for sizes in batches]
+    made = decoder()
+    assert made.decode(wire(*bodies)) == [body for batch in bodies for body in batch]
     assert made.error is None
 
 

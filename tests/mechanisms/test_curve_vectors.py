@@ -146,7 +146,7 @@ def test_our_client_in_the_place_of_the_scripted_one(monkeypatch: pytest.MonkeyP
     assert client.status is Status.READY
     assert client.precom is not None
     assert bytes(client.precom) == K_1
-    assert client.zmtp_properties == [("Socket-Type", b"DEALER"), ("Identity", b"")]
+    assert list(client.zmtp_properties) == [("Socket-Type", b"DEALER"), ("Identity", b"")]
     encoder, decoder = client.secure(None, V2Decoder(-1), downgrade_sub=False)
     assert b"".join(encoder.encode([b"hello"])) == MESSAGE_FROM_CLIENT
     assert decoder.decode(MESSAGES_FROM_SERVER) == [(b"A", b"BB")]
@@ -168,7 +168,7 @@ def test_our_server_in_the_place_of_the_scripted_one() -> None:
     assert commands_of(server) == [body(READY_2)]
     assert server.precom is not None
     assert bytes(server.precom) == K_2
-    assert server.zmtp_properties == [("Socket-Type", b"SUB")]
+    assert list(server.zmtp_properties) == [("Socket-Type", b"SUB")]
     _, decoder = server.secure(None, V2Decoder(-1), downgrade_sub=False)
     (subscription,) = decoder.decode(SUBSCRIPTION)
     assert isinstance(subscription, Msg)

@@ -118,7 +118,7 @@ def test_all_properties_are_kept() -> None:
     """Whatever the peer tells, unknown names too, is there for the messages' metadata."""
     made = mechanism("PULL")
     made.parse_peer_metadata(metadata(Socket_Type=b"PUSH", X_hello=b"world"))
-    assert made.zmtp_properties == [("Socket-Type", b"PUSH"), ("X-hello", b"world")]
+    assert list(made.zmtp_properties) == [("Socket-Type", b"PUSH"), ("X-hello", b"world")]
 
 
 def test_metadata_without_end() -> None:

@@ -46,7 +46,7 @@ def test_ready_when_both_have_spoken(null: NullMechanism, first: str) -> None:
     assert null.status is Status.HANDSHAKING
     steps[1]()
     assert null.status is Status.READY
-    assert null.zmtp_properties == [("Socket-Type", b"PUSH")]
+    assert list(null.zmtp_properties) == [("Socket-Type", b"PUSH")]
 
 
 def test_two_mechanisms_meet() -> None:

@@ -64,8 +64,8 @@ def test_the_whole_way() -> None:
     assert left.status is Status.HANDSHAKING
     left.process_handshake_command(ready)
     assert left.status is Status.READY
-    assert left.zmtp_properties == [("Socket-Type", b"DEALER"), ("Identity", b"SRV")]
-    assert right.zap_properties == [("User-Id", b"user")]
+    assert list(left.zmtp_properties) == [("Socket-Type", b"DEALER"), ("Identity", b"SRV")]
+    assert list(right.zap_properties) == [("User-Id", b"user")]
 
 
 @pytest.mark.parametrize("size", [1, 255])

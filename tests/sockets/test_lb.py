@@ -243,7 +243,7 @@ def test_nobody_gets_half_a_message(steps: list[tuple[str, int]]) -> None:
             pipe.ending = True
         elif step == "room" and not pipe.ending:
             pipe.room += which
-            if pipe.room and lb._pipes.index(pipe) >= lb._active:
+            if pipe.room and lb.index(pipe) >= lb._active:
                 lb.activated(pipe)
         assert lb._current < max(lb._active, 1)
     got = [message for pipe in everybody for message in pipe.got]
@@ -336,5 +336,5 @@ def test_order_is_libzmqs(steps: list[tuple[str, int]]) -> None:
             if target is not None:
                 assert target.got[-1] == data
                 assert lb.last_out is target
-        assert lb._items == model.pipes
+        assert lb.items == model.pipes
         assert (lb._active, lb._current) == (model.active, model.current)

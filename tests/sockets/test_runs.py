@@ -294,3 +294,105 @@ def test_the_end_of_the_context_ends_a_run() -> None:
     pull.close()
     push.close()
     ctx.term()
+
+
+def several(socket: SocketFactory, one: int, many: int, count: int = 3, **options: Any) -> tuple[Any, list[Any]]:
+    """A socket that is bound, and others connected to it, in the order in which it has them."""
+    server = socket(one, rcvtimeo=ms(5000), sndtimeo=ms(5000), **options)
+    server.bind(f"inproc://runs-{id(server)}")
+    clients = [socket(many, rcvtimeo=ms(5000), **options) for _ in range(count)]
+    for client in clients:
+        client.connect(server.last_endpoint)
+    server.poll(0)
+    return server, clients
+
+
+def test_several_senders_take_turns_in_runs(socket: SocketFactory) -> None:
+    """The order is that of fair queueing, whatever passes by the socket."""
+    pull, pushes = several(socket, zmq.PULL, zmq.PUSH)
+    for number in range(200):
+        for name, push in zip(b"abc", pushes, strict=True):
+            push.send(b"%c%d" % (name, number))
+    received, ran = [], False
+    for _ in range(600):
+        received.append(pull.recv())
+        ran = ran or (pull._core.in_run is not None and pull._core.in_run.pipe is None)
+    assert ran
+    assert received == [b"%c%d" % (name, number) for number in range(200) for name in b"abc"]
+
+
+def test_several_receivers_get_their_shares_in_runs(socket: SocketFactory) -> None:
+    push, pulls = several(socket, zmq.PUSH, zmq.PULL)
+    send_all(push, numbers(5))
+    assert push._core.out_run is not None
+    send_all(push, numbers(595, 5))
+    assert [[pull.recv() for _ in range(200)] for pull in pulls] == [numbers(600)[place::3] for place in range(3)]
+
+
+@pytest.mark.parametrize("hwm", [1, 5, 30])
+def test_marks_of_several_receivers_hold(socket: SocketFactory, hwm: int) -> None:
+    """Each gets as much as it has room for, and who reads goes on getting."""
+    push, pulls = several(socket, zmq.PUSH, zmq.PULL, sndhwm=hwm, rcvhwm=hwm)
+    push.sndtimeo = ms(30)
+    sent = 0
+    with pytest.raises(zmq.Again):
+        while True:
+            push.send(b"%d" % sent)
+            sent += 1
+    assert sent == 3 * 2 * hwm
+    assert len([pulls[1].recv() for _ in range(2 * hwm)]) == 2 * hwm
+    push.poll(ms(1000), zmq.POLLOUT)
+    send_all(push, numbers(hwm))
+    assert [pulls[1].recv() for _ in range(hwm)] == numbers(hwm)
+
+
+def test_what_has_several_frames_ends_the_turns(socket: SocketFactory) -> None:
+    pull, pushes = several(socket, zmq.PULL, zmq.PUSH)
+    for push in pushes:
+        send_all(push, numbers(20))
+        push.send_multipart([b"x", b"y"])
+        send_all(push, numbers(20))
+    received = [pull.recv_multipart() if place % 7 == 0 else [pull.recv()] for place in range(3 * 20)]
+    assert received == [[b"%d" % number] for number in range(20) for _ in pushes]
+    assert [pull.recv_multipart() for _ in pushes] == [[b"x", b"y"]] * 3
+    assert [pull.recv() for _ in range(60)] == [b"%d" % number for number in range(20) for _ in pushes]
+
+
+def test_a_frame_knows_its_sender(socket: SocketFactory) -> None:
+    """Where several take turns, too."""
+    pull, first, second = socket(zmq.PULL, rcvtimeo=ms(5000)), socket(zmq.PUSH), socket(zmq.PUSH)
+    pull.bind("tcp://127.0.0.1:*")
+    for push in (first, second):
+        push.connect(pull.last_endpoint)
+        send_all(push, [b"%d" % id(push)] * 100)
+    senders: dict[bytes, set[int]] = {}
+    for place in range(200):
+        frame = pull.recv(copy=False) if place % 25 > 20 else None
+        if frame is None:
+            pull.recv()
+        else:
+            senders.setdefault(frame.bytes, set()).add(frame.get(zmq.SRCFD))
+    assert sorted(map(len, senders.values())) == [1, 1]
+    assert len(set.union(*senders.values())) == 2
+
+
+def test_a_filter_holds_in_runs(socket: SocketFactory) -> None:
+    """What is unsubscribed from in the middle of a run is not received any more."""
+    pub, sub = socket(zmq.PUB), socket(zmq.SUB, rcvtimeo=ms(5000))
+    connect(sub, pub)
+    sub.subscribe(b"a")
+    sub.subscribe(b"bb")
+    wait_until(lambda: pub.send(b"bb") is None and sub.poll(0))
+    for number in range(60):
+        pub.send(b"a%d" % number)
+        pub.send(b"b%d" % number)
+        pub.send(b"bb%d" % number)
+    received: list[bytes] = []
+    while len(received) < 30 or sub._core.in_run is None:
+        received += [msg for msg in [sub.recv()] if msg != b"bb"]
+    assert received == [b"%s%d" % (name, number) for number in range(60) for name in (b"a", b"bb")][: len(received)]
+    sub.unsubscribe(b"a")
+    rest = []
+    while sub.poll(0):
+        rest.append(sub.recv())
+    assert rest == [b"bb%d" % number for number in range(60) if b"bb%d" % number not in received]

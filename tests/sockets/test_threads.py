@@ -69,7 +69,7 @@ def joined(socket: SocketFactory, types: tuple[Any, Any], transport: str = "inpr
 
 def waits(socket: Any, threads: int = 1) -> None:
     """Until so many threads wait in a call of the socket."""
-    wait_until(lambda: len(socket._core._waiting) == threads)
+    wait_until(lambda: len({socket._core._watcher, *socket._core._others} - {0}) == threads)
 
 
 @pytest.mark.parametrize("transport", ["inproc", "tcp"])
@@ -167,6 +167,33 @@ def test_close_ends_the_calls_of_other_threads(socket: SocketFactory, run: Run, 
     for receiver in receivers:
         receiver._thread.join(PATIENCE)
         assert receiver.errno == zmq.ENOTSOCK
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_close_ends_a_proxy_of_another_thread(socket: SocketFactory, run: Run, busy: bool) -> None:
+    """ENOTSOCK whether it waits or has work, and the context can end."""
+    front, push = joined(socket, (zmq.PULL, zmq.PUSH))
+    back, pull = joined(socket, (zmq.PUSH, zmq.PULL))
+    proxy = run(lambda: zmq.proxy(front, back))
+    push.send(b"x")
+    assert pull.recv() == b"x"
+    sender = run(lambda: [push.send(b"y", zmq.DONTWAIT) for _ in range(1000)]) if busy else None
+    front.close()
+    back.close()
+    proxy._thread.join(PATIENCE)
+    assert proxy.ended and proxy.errno == zmq.ENOTSOCK
+    if sender is not None:
+        sender._thread.join(PATIENCE)
+
+
+def test_close_ends_a_poll_of_another_thread(socket: SocketFactory, run: Run) -> None:
+    pull, _ = joined(socket, (zmq.PULL, zmq.PUSH))
+    other, _ = joined(socket, (zmq.PULL, zmq.PUSH))
+    poll = run(lambda: zmq.zmq_poll([(pull, zmq.POLLIN), (other, zmq.POLLIN)], ms(8000)))
+    wait_until(lambda: bool(pull._core.mailbox._asleep and other._core.mailbox._asleep))
+    other.close()
+    poll._thread.join(PATIENCE)
+    assert poll.ended and poll.errno == zmq.ENOTSOCK
 
 
 def test_the_end_of_the_context_ends_all_calls(run: Run) -> None:

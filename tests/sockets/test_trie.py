@@ -8,9 +8,17 @@ from collections import Counter
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from libzmq_py.sockets.pubsub.long_prefixes import CHUNK
 from libzmq_py.sockets.pubsub.trie import Trie
 
-topics = st.one_of(st.text("ab", max_size=4).map(str.encode), st.binary(max_size=3))
+short_topics = st.one_of(st.text("ab", max_size=4).map(str.encode), st.binary(max_size=3))
+# Around one, two and three chunks (see `long_prefixes`), with common beginnings.
+long_topics = st.builds(
+    lambda size, end: b"x" * (size - len(end)) + end,
+    st.sampled_from([CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK, 3 * CHUNK, 3 * CHUNK + 5]),
+    st.sampled_from([b"", b"y", b"y" * 130]),
+)
+topics = st.one_of(short_topics, long_topics)
 
 
 def test_add_is_true_for_the_first() -> None:

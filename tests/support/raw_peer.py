@@ -236,6 +236,10 @@ class RawPeer:
 
     # Listening
 
+    def take_little(self, size: int = 10_000) -> None:
+        """Let the kernel keep about this many bytes that are not read."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
     def read(self, size: int) -> bytes:
         """Return exactly ``size`` bytes."""
         data = self._read_up_to(size, Deadline(self._patience))

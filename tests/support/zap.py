@@ -23,13 +23,18 @@ def answer(
 
 
 class ZapHandler:
-    """Bound as soon as it is made. `reply`: frames for every request, or a function of the request (None: silence)."""
+    """Bound as soon as it is made. `reply`: frames for every request, or a function of the request (None: silence).
 
-    def __init__(self, lib: Any, ctx: Any, reply: Frames | Callable[[Frames], Frames | None] | None = None) -> None:
+    A ROUTER (`kind`) sees and sends what a REP has around its frames: the id of the connection and the delimiter.
+    """
+
+    def __init__(
+        self, lib: Any, ctx: Any, reply: Frames | Callable[[Frames], Frames | None] | None = None, kind: str = "REP"
+    ) -> None:
         self.requests: list[Frames] = []
         self._reply = answer() if reply is None else reply
         self._lib = lib
-        self._socket = ctx.socket(lib.REP)
+        self._socket = ctx.socket(getattr(lib, kind))
         self._socket.setsockopt(lib.LINGER, 0)
         wait_until(self._bind, "the endpoint of a handler that is closing to be free")
         self._stop = threading.Event()

@@ -98,8 +98,7 @@ class CurveClient(CurveMechanismBase, Mechanism):
     def destroy(self) -> None:
         """The connection has ended: forget its keys."""
         self._forget_handshake()
-        if self.precom is not None:
-            self.precom.wipe()
+        self.forget_keys()
 
     def _forget_handshake(self) -> None:
         self._cn_secret.wipe()
@@ -115,6 +114,7 @@ class CurveClient(CurveMechanismBase, Mechanism):
         nonce = self.next_nonce()
         key = self._key(self.options.curve_server_key, self._cn_secret)
         box = seal_box(bytes(64), b"CurveZMQHELLO---" + nonce, key)
+        key.wipe()
         # Padding makes HELLO longer than the WELCOME it asks for.
         return b"".join((b"\x05HELLO", b"\1\0", bytes(72), self._cn_public, nonce, box))
 
@@ -128,12 +128,15 @@ class CurveClient(CurveMechanismBase, Mechanism):
             plaintext = open_box(command[24:], b"WELCOME-" + command[8:24], key)
         except BoxError as error:
             raise cryptographic("WELCOME does not open: not sealed by the server we know (CURVE_SERVERKEY)") from error
+        finally:
+            key.wipe()
         self._cn_server, self._cn_cookie = plaintext[:32], plaintext[32:]
         self.precom = self._key(self._cn_server, self._cn_secret)
         self._state = State.SEND_INITIATE
 
     def _produce_initiate(self) -> bytes:
-        assert self.precom is not None
+        if self.precom is None:
+            raise AssertionError("WELCOME has made the key")
         options = self.options
         vouch_nonce = random_bytes(16)
         vouch_key = self._key(self._cn_server, options.curve_secret_key)
@@ -150,7 +153,8 @@ class CurveClient(CurveMechanismBase, Mechanism):
         if len(command) < _READY_MIN_SIZE:
             code = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_READY
             raise MechanismError(f"READY of {len(command)} bytes", code)
-        assert self.precom is not None
+        if self.precom is None:
+            raise AssertionError("WELCOME has made the key")
         try:
             plaintext = open_box(command[14:], b"CurveZMQREADY---" + command[6:14], self.precom)
         except BoxError as error:

@@ -97,8 +97,7 @@ class CurveServer(CurveMechanismBase, ZapClientCommonHandshake):
         """The connection has ended: forget its keys."""
         self.forget_cookie()
         self._cn_secret.wipe()
-        if self.precom is not None:
-            self.precom.wipe()
+        self.forget_keys()
 
     # -- HELLO, WELCOME -----------------------------------------------------------------------------------------------
 
@@ -114,7 +113,10 @@ class CurveServer(CurveMechanismBase, ZapClientCommonHandshake):
         nonce = command[112:120]
         try:
             key = beforenm(self._cn_client, self.options.curve_secret_key)
-            open_box(command[120:], b"CurveZMQHELLO---" + nonce, key)
+            try:
+                open_box(command[120:], b"CurveZMQHELLO---" + nonce, key)
+            finally:
+                key.wipe()
         except BoxError as error:
             raise cryptographic("HELLO does not open: the client wants a server with another key") from error
         self.accept_nonce(nonce)
@@ -168,7 +170,11 @@ class CurveServer(CurveMechanismBase, ZapClientCommonHandshake):
     def _check_vouch(self, client_key: bytes, nonce: bytes, vouch: bytes) -> None:
         """The owner of the long-term key vouches for the key of the connection, to us."""
         try:
-            content = open_box(vouch, b"VOUCH---" + nonce, beforenm(client_key, self._cn_secret))
+            key = beforenm(client_key, self._cn_secret)
+            try:
+                content = open_box(vouch, b"VOUCH---" + nonce, key)
+            finally:
+                key.wipe()
         except BoxError as error:
             raise cryptographic("the client does not have the secret key of its public key") from error
         if not hmac.compare_digest(content[:32], self._cn_client):
@@ -193,7 +199,8 @@ class CurveServer(CurveMechanismBase, ZapClientCommonHandshake):
             raise no_handler("no ZAP handler to ask about the key (ZAP_ENFORCE_DOMAIN)")
 
     def _produce_ready(self) -> bytes:
-        assert self.precom is not None
+        if self.precom is None:
+            raise AssertionError("INITIATE has made the key")
         nonce = self.next_nonce()
         box = seal_box(self.basic_properties(), b"CurveZMQREADY---" + nonce, self.precom)
         return b"".join((b"\x05READY", nonce, box))

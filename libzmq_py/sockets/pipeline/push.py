@@ -10,6 +10,7 @@ from typing import Any
 
 from libzmq_py.constants import SocketType
 from libzmq_py.core.pipe import Pipe
+from libzmq_py.core.run import OutRun, grant_out_in_turn
 from libzmq_py.sockets.lb import LB
 from libzmq_py.sockets.socket_base import SocketBase
 
@@ -23,6 +24,7 @@ class Push(SocketBase):
         # Hot path: sending is load balancing and nothing else, so there is no call in between.
         self.xsend = self._lb.send  # type: ignore[method-assign, assignment]
         self._straight_out = self._lb.only_pipe
+        self._settle_out = self._lb.ran
 
     def xattach_pipe(self, pipe: Pipe, subscribe_to_all: bool, locally_initiated: bool) -> None:
         """Nothing is read from the pipe, so its end need not wait for what it holds."""
@@ -43,6 +45,13 @@ class Push(SocketBase):
     def xhas_out(self) -> bool:
         """True if a peer has room."""
         return self._lb.has_out()
+
+    def _grant_out(self) -> OutRun | None:
+        return grant_out_in_turn(self._lb.turn(), self._commands)
+
+    def xroom(self, limit: int) -> int:
+        """What all peers together have room for."""
+        return self._lb.room(limit)
 
     def _accepts_units(self) -> bool:
         return not self._lb.in_message

@@ -14,6 +14,7 @@ from typing import Any
 
 from libzmq_py.constants import SocketOption, SocketType
 from libzmq_py.core.pipe import Pipe
+from libzmq_py.core.run import OutRun, grant_out_to_all
 from libzmq_py.msg import Frame, Message, Msg, frame_bytes, frames_of, message_of
 from libzmq_py.options import refused_option
 from libzmq_py.sockets.pubsub.dist import Dist
@@ -103,9 +104,7 @@ class XPub(SocketBase):
                 self._last_pipe = None
         else:
             self._subscriptions.rm_pipe(pipe, self._send_unsubscription, not self._verbose_unsubs)
-        self._pending = deque(
-            (message, None if entry_pipe is pipe else entry_pipe) for message, entry_pipe in self._pending
-        )
+        # Its notifications stay: to look for them among many would cost more than to look at each that is read.
         self._dist.pipe_terminated(pipe)
 
     def _send_unsubscription(self, topic: bytes) -> None:
@@ -135,6 +134,9 @@ class XPub(SocketBase):
         if self._more_send or self._manual or self.options.invert_matching:
             return ()
         return self._subscriptions.always_matching()
+
+    def _grant_out(self) -> OutRun | None:
+        return grant_out_to_all(self._all_subscribers(), self._commands)
 
     def _send_part(self, frame: Frame, more: bool) -> bool:
         if not self._more_send:
@@ -170,13 +172,18 @@ class XPub(SocketBase):
         """Always."""
         return True
 
+    def xroom(self, limit: int) -> int:
+        """Any number, as what cannot be sent is dropped; with XPUB_NODROP it depends on the topic."""
+        return limit if self._lossy else 1
+
     # -- recv -------------------------------------------------------------------------------------------------------
 
     def xrecv(self) -> Message | None:
         """The next notification, or message from a peer."""
         if not self._pending:
             return None
-        message, self._last_in = self._pending.popleft()
+        message, pipe = self._pending.popleft()
+        self._last_in = pipe if pipe is not None and self._dist.has_pipe(pipe) else None
         if self._manual:
             self._last_pipe = self._last_in
         return message

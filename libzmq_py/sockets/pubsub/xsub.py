@@ -101,6 +101,10 @@ class XSub(SocketBase):
         """Always."""
         return True
 
+    def xroom(self, limit: int) -> int:
+        """Any number: subscriptions never wait."""
+        return limit
+
     # -- recv -------------------------------------------------------------------------------------------------------
 
     def xrecv(self) -> Message | None:
@@ -129,9 +133,14 @@ class XSub(SocketBase):
         open_ = not options.filter or (self._subscriptions.matches_all and not options.invert_matching)
         self.__dict__.pop("xrecv", None)
         self._straight_fq = None
-        if open_ and self._prefetched is None:
+        self._in_filter = None
+        if self._prefetched is not None or (options.invert_matching and not open_):
+            return
+        self._straight_fq = self._fq
+        if open_:
             self.xrecv = self._fq.recv  # type: ignore[method-assign]
-            self._straight_fq = self._fq
+        else:
+            self._in_filter = self._subscriptions.check_all
 
     def xhas_in(self) -> bool:
         """True if a message is there; it is read, to be sure that it passes the filter."""

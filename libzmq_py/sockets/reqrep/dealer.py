@@ -63,6 +63,10 @@ class Dealer(SocketBase):
         """True if a peer has room."""
         return self._lb.has_out()
 
+    def xroom(self, limit: int) -> int:
+        """What all peers together have room for."""
+        return self._lb.room(limit)
+
     def xread_activated(self, pipe: Pipe) -> None:
         """Back in turn to be read."""
         self._fq.activated(pipe)

@@ -197,6 +197,10 @@ class Router(RoutingSocketBase):
         """Always, as what cannot be sent is dropped; with ROUTER_MANDATORY if some peer has room."""
         return not self._mandatory or any(pipe.check_hwm() for pipe in self._out_pipes.values())
 
+    def xroom(self, limit: int) -> int:
+        """Any number, as what cannot be sent is dropped; with ROUTER_MANDATORY it depends on the peer."""
+        return 1 if self._mandatory else limit
+
     def get_peer_state(self, routing_id: bytes) -> int:
         """POLLOUT if that peer has room, else 0 (zmq_socket_get_peer_state).
 
