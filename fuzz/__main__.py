@@ -115,12 +115,13 @@ def _escaped(token: bytes) -> str:
     return "".join(f"\\x{byte:02x}" for byte in token)
 
 
-def replay(names: list[str], paths: list[pathlib.Path]) -> int:
-    """Run kept inputs, or these files of one target, without atheris; how many there were."""
+def replay(names: list[str], paths: list[pathlib.Path], corpus: pathlib.Path | None = None) -> int:
+    """Run kept inputs and a corpus, or these files of one target, without atheris; how many there were."""
     count = 0
     for name in names:
         check = load(name).check
-        for path in paths or inputs(name, "seeds", "saved"):
+        gathered = sorted((corpus / name).glob("*")) if corpus is not None else []
+        for path in paths or [*inputs(name, "seeds", "saved"), *gathered]:
             try:
                 check(path.read_bytes())
             except Exception:
@@ -144,7 +145,8 @@ def save(name: str, path: pathlib.Path) -> pathlib.Path:
     data = path.read_bytes()
     folder = ROOT / "saved" / name
     folder.mkdir(parents=True, exist_ok=True)
-    title = path.name if not path.name.startswith(("crash-", "timeout-", "oom-")) else hashlib.sha1(data).hexdigest()[:12]
+    nameless = path.name.startswith(("crash-", "timeout-", "oom-"))
+    title = hashlib.sha256(data).hexdigest()[:12] if nameless else path.name
     (folder / title).write_bytes(data)
     return folder / title
 
@@ -176,6 +178,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     again = commands.add_parser("replay", help="kept inputs, or some files of one target, without atheris")
     again.add_argument("target", nargs="?", choices=NAMES, metavar="TARGET")
     again.add_argument("files", nargs="*", type=pathlib.Path)
+    again.add_argument("--corpus", type=pathlib.Path, help="inputs gathered by earlier runs, too")
     commands.add_parser("seeds", help="write the seeds the targets define into fuzz/seeds")
     keep = commands.add_parser("save", help="keep an input that has found something in fuzz/saved")
     keep.add_argument("target", choices=NAMES, metavar="TARGET")
@@ -200,13 +203,14 @@ def main(argv: list[str] | None = None) -> int:
     elif options.command == "save":
         print(save(options.target, options.file))
     elif options.command == "replay":
-        count = replay([options.target] if options.target else names, options.files)
+        count = replay([options.target] if options.target else names, options.files, options.corpus)
         print(f"{count} inputs")
     elif options.command == "smoke":
         started = time.monotonic()
         print(f"{replay(names, [])} inputs in {time.monotonic() - started:.0f} s", flush=True)
         left = options.seconds - (time.monotonic() - started)
-        return _run_all(names, options.runs, max(1, int(left / len(names))), options)
+        # A process takes about a second to start.
+        return _run_all(names, options.runs, max(1, int(left / len(names) - 1)), options)
     else:
         return _run_all(options.targets if options.command == "run" else names, options.runs, options.seconds, options)
     return 0

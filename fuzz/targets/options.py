@@ -17,8 +17,9 @@ from libzmq_py.options import Options
 
 MAX_LEN = 120
 _ALL = tuple(SocketOption)
-TOKENS = (b"127.0.0.1/8", b"::1/128", b"[fe80::1%lo]", b"/0", b"X-name:value", b"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7")
-TOKENS += (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"0.0.0.0/33", b"domain", b"127.0.0.1:1080")
+TOKENS = (b"127.0.0.1/8", b"::1/128", b"[fe80::1%lo]", b"/0", b"X-name:value")
+TOKENS += (b"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", b"domain", b"127.0.0.1:1080", b"0.0.0.0/33")
+TOKENS += (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff")
 _SECRET = b"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 
 

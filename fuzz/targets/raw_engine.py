@@ -15,7 +15,13 @@ from libzmq_py.options import Options
 
 MAX_LEN = 100
 TOKENS = ()
-SEEDS = {"bytes": b"\0\0hello", "quiet": b"\1\0hello", "slow": b"\2\3" + b"hello" * 20, "empty": b"\0\0", "large": b"\4\5"}
+SEEDS = {
+    "bytes": b"\0\0hello",
+    "quiet": b"\1\0hello",
+    "slow": b"\2\3" + b"hello" * 19,
+    "empty": b"\0\0",
+    "repeated": b"\4\5" + b"hello",
+}
 
 
 def check(data: bytes) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Subscriptions and messages as an XPUB or PUB takes them from its peers (sockets/pubsub/xpub.py, dist.py, core/pipe.py).
+"""Subscriptions and messages as an XPUB or PUB takes them from its peers (sockets/pubsub/xpub.py, dist.py).
 
 Any messages of any peers, peers that come and go, and messages to them give what plain sets give: the notifications
 that the user reads, and who gets which message. A PUB keeps nothing of what its peers say; of a peer that is gone

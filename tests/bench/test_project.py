@@ -19,6 +19,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "SECURITY.md",
+    "fuzz/README.md",
     "newsfragments/README.md",
     "spec/README.md",
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
@@ -103,7 +104,7 @@ def test_tox_environments_are_described() -> None:
 
 def test_sources_carry_the_licence() -> None:
     """Every Python file that is not empty starts with the licence identifier."""
-    folders = ("libzmq_py", "tests", "bench", "docs")
+    folders = ("libzmq_py", "tests", "bench", "docs", "fuzz")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     first = "# SPDX-License-Identifier: MPL-2.0\n"
     texts = {str(path): path.read_text("utf-8") for path in files}

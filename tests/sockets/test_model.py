@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MPL-2.0
 """Real sockets of each pattern, told at random to bind, connect, send, receive and go, beside a model of all of them.
 
-No libzmq twin. The model keeps who is linked with whom and what is under way: what *must* arrive (its sender and all who
-could get it have stayed), and what only *may* (somebody has gone in between). Whatever arrives was sent, by somebody who
-was linked, arrives once, and in order between two sockets that were linked once. A send is refused exactly if there is
-nobody to send to, or if it is not its turn. At the end all that must arrive has arrived.
+No libzmq twin. The model keeps who is linked with whom and what is under way: what *must* arrive (its sender and all
+who could get it have stayed), and what only *may* (somebody has gone in between). Whatever arrives was sent, by
+somebody who was linked, arrives once, and in order between two sockets that were linked once. A send is refused exactly
+if there is nobody to send to, or if it is not its turn. At the end all that must arrive has arrived.
 
 Over inproc all of this happens in one thread and is known at once; over tcp messages need time, and a socket that binds
 does not know when its peer is there, so a send may be refused there.
