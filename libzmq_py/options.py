@@ -669,7 +669,9 @@ _OPTIONS: dict[int, _Row] = {
     _O.CURVE_SECRETKEY: _curve_key("curve_secret_key"),
     _O.CURVE_SERVERKEY: _curve_key("curve_server_key", client_side=True),
     # Unlike those of PLAIN and CURVE, 0 does not go back to NULL.
-    _O.GSSAPI_SERVER: _gssapi(_O.GSSAPI_SERVER, _Row(_flag("as_server").set, _get_gssapi_server, _flag("as_server").expected)),
+    _O.GSSAPI_SERVER: _gssapi(
+        _O.GSSAPI_SERVER, _Row(_flag("as_server").set, _get_gssapi_server, _flag("as_server").expected)
+    ),
     _O.GSSAPI_PRINCIPAL: _gssapi(_O.GSSAPI_PRINCIPAL, _text("gss_principal", _LENGTH_MAX)),
     _O.GSSAPI_SERVICE_PRINCIPAL: _gssapi(
         _O.GSSAPI_SERVICE_PRINCIPAL, _text("gss_service_principal", _LENGTH_MAX), as_server=0

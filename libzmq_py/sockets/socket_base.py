@@ -254,7 +254,7 @@ class SocketBase(Own):
                         self._tell_others()
                 if self._closed:
                     self._refuse_closed()
-        elif commands and self._others:
+        elif commands and (self._watcher or self._others):
             self._tell_others()
         while commands or (mailbox.keep_armed and not mailbox.rearm()):
             while commands:
