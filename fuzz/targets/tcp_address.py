@@ -13,9 +13,11 @@ from typing import Any
 
 from fuzz.source import Source, require
 from libzmq_py.errors import ZMQError
+from libzmq_py.ip import atoi
 from libzmq_py.options import Options
-from libzmq_py.transports.ip_resolver import IpResolver, IpResolverOptions, atoi
-from libzmq_py.transports.tcp.address import TcpAddress, resolve_connect
+from libzmq_py.transports.ip_resolver import IpResolver, IpResolverOptions
+from libzmq_py.transports.tcp import resolve_connect
+from libzmq_py.transports.tcp.address import TcpAddress
 from libzmq_py.transports.tcp.socks_connecter import socks_destination
 
 MAX_LEN = 80
