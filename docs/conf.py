@@ -18,7 +18,7 @@ version = release = libzmq_py.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "extension"]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["performance/results.json"]
+exclude_patterns: list[str] = []
 language = "en"
 
 # Single backticks in docstrings are code.
