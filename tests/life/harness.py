@@ -6,18 +6,24 @@ Each script asserts what it claims and prints ``fine`` at its end. No libzmq twi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import textwrap
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
+
+import psutil
 
 from tests.support.waiting import seconds
 
 ROOT = Path(__file__).parents[2]
 OURS = "libzmq_py"
 STOCK = "zmq"
+# In the environment of a script and all that comes of it.
+_MARK = "LIBZMQ_PY_LIFE"
 
 #: What every script begins with.
 PRELUDE = """
@@ -72,6 +78,7 @@ def run(
     """
     environment = {name: value for name, value in os.environ.items() if name not in ("PYZMQ_BACKEND", "PYTHONOPTIMIZE")}
     environment["PYTHONPATH"] = str(ROOT)
+    environment[_MARK] = mark = uuid.uuid4().hex
     try:
         return subprocess.run(
             [sys.executable, *options, "-c", PRELUDE + textwrap.dedent(script), library, *arguments],
@@ -84,6 +91,16 @@ def run(
         )
     except subprocess.TimeoutExpired as error:
         raise Hang(f"{error.stdout!r} {error.stderr!r}") from error
+    finally:
+        _end_all(mark)
+
+
+def _end_all(mark: str) -> None:
+    """End what the script has left: children and daemons of stock pyzmq may go round in circles for ever."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid != os.getpid() and process.environ().get(_MARK) == mark:
+                process.kill()
 
 
 def is_fine(done: subprocess.CompletedProcess[str], *warned: str) -> None:
