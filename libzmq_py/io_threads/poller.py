@@ -368,6 +368,9 @@ class Poller:
                     if self._stopping:
                         break
                     self._dispatch(self._wait(timeout))
+            except OSError as error:
+                # There is nothing left to wait on. What the user's calls need of this thread raises EBADF there.
+                _LOG.warning("a thread of the library ends: other code has closed its descriptors (%s)", error)
             finally:
                 self._selector.close()
 

@@ -324,4 +324,4 @@ def test_a_subinterpreter_is_told() -> None:
     print("fine", flush=True)
     os._exit(0)  # CPython 3.12 and 3.13 can crash when they free an interpreter with many modules, pure Python or not
     """
-    is_fine(run(OURS, script))
+    is_fine(run(OURS, script, "-S"))  # without what measures coverage, which no subinterpreter takes
