@@ -96,7 +96,8 @@ def check_sealed(frames: list[bytes], mid_message: bool) -> str | None:
 
     `mid_message`: its first parts were read earlier.
     """
-    marked = [HEADER.unpack_from(frame) + (frame,) for frame in frames if frame.startswith(MARK)]
+    # The mark alone is a topic (`subscribe`), as a peer that is not meant to have subscribers may be shown it.
+    marked = [HEADER.unpack_from(frame) + (frame,) for frame in frames if frame.startswith(MARK) and frame != MARK]
     if not marked:
         return None
     for _, _, _, _, crc, frame in marked:
@@ -411,6 +412,9 @@ class Worker(Actor):
             return
         for _ in range(self.rng.choice((1, 3, 30))):
             body = self.message()
+            if holder.kind == "STREAM":
+                # A peer may take these bytes for frames of ZMTP 1.0, one of which may begin with the mark by chance.
+                body = [part.replace(MARK, b"unmarked") for part in body]
             if holder.kind in ("ROUTER", "STREAM"):
                 if not holder.peers:
                     return
