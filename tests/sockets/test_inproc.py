@@ -121,6 +121,16 @@ def test_sockets_of_any_two_types_can_be_joined(socket: MakeSocket) -> None:
     assert dealer.recv_multipart() == [b"from", b"push"]
 
 
+@pytest.mark.parametrize("kind", ["PULL", "DEALER", "ROUTER", "PAIR"])
+def test_who_is_no_publisher_is_given_a_topic_as_a_message(socket: MakeSocket, kind: str) -> None:
+    """inproc asks nobody for its type, so a subscription is what its bytes are."""
+    server, sub = socket(getattr(zmq, kind)), socket(zmq.SUB)
+    server.bind(f"inproc://topic-{kind}")
+    sub.connect(f"inproc://topic-{kind}")
+    sub.setsockopt(zmq.SUBSCRIBE, b"a topic")
+    assert server.recv_multipart()[-1] == b"a topic"
+
+
 def test_a_socket_may_talk_to_itself(socket: MakeSocket) -> None:
     """A DEALER connected to its own name gets back what it sends."""
     dealer = socket(zmq.DEALER)

@@ -96,7 +96,8 @@ def check_sealed(frames: list[bytes], mid_message: bool) -> str | None:
 
     `mid_message`: its first parts were read earlier.
     """
-    # The mark alone is a topic (`subscribe`), as a peer that is not meant to have subscribers may be shown it.
+    # The mark alone is a topic (`subscribe`): an inproc name may have passed to a socket that is no publisher, and that
+    # one is given the subscriptions of who connects as messages, by libzmq too (sockets/test_inproc.py).
     marked = [HEADER.unpack_from(frame) + (frame,) for frame in frames if frame.startswith(MARK) and frame != MARK]
     if not marked:
         return None
