@@ -15,7 +15,9 @@ Threads: the caller's, one at a time, until `close`; then the reaper's. `tid` st
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from threading import Condition, RLock, get_ident
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from libzmq_py.constants import Errno
@@ -23,8 +25,8 @@ from libzmq_py.core.array import Array
 from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.object import ACTIVATE_READ
 from libzmq_py.core.pipe import Pipe
-from libzmq_py.core.signaler import bell_lost
-from libzmq_py.errors import zmq_error
+from libzmq_py.core.signaler import Signaler, bell_lost
+from libzmq_py.errors import ZMQError, zmq_error
 from libzmq_py.logger import Logger
 from libzmq_py.sockets.runs import SocketRuns
 
@@ -38,6 +40,54 @@ _LOG: Final = Logger("libzmq_py.socket")
 _ALWAYS: Final = deque([None])
 
 
+class _Absent:
+    """Of a thread that does not wait to be told."""
+
+
+_ABSENT: Final = _Absent()
+
+
+class PollWait:
+    """What a wait for several things is to one of the sockets waited for.
+
+    Attributes:
+        fd: what to wait for; -1 before.
+        bell: whose `fd` it is, where it is not the mailbox's.
+    """
+
+    __slots__ = ("bell", "fd", "outer", "outer_watcher")
+
+    def __init__(self) -> None:
+        self.fd = -1
+        self.bell: Signaler | None = None
+        # What the thread did with the socket when a signal interrupted it, whose handler polls.
+        self.outer: PollWait | _Absent | None = _ABSENT
+        self.outer_watcher = 0
+
+    def watch(self, fd: int, outer_watcher: int) -> None:
+        """The thread itself watches the mailbox."""
+        self.outer_watcher = outer_watcher
+        self.fd = fd
+
+    def hang_up_bell(self, outer: PollWait | _Absent | None) -> None:
+        """Another thread watches the mailbox, and tells this one.
+
+        Raises:
+            ZMQError: EMFILE, no descriptor is left.
+        """
+        try:
+            self.bell = Signaler()
+        except OSError as error:
+            raise ZMQError(error.errno) from error
+        self.outer = outer
+        self.fd = self.bell.fd
+
+    def ring(self) -> None:
+        """There may be something to look at."""
+        if self.bell is not None:
+            self.bell.send()
+
+
 class SocketCommands(SocketRuns):
     """The part of `SocketBase` that processes commands, and ends."""
 
@@ -47,9 +97,10 @@ class SocketCommands(SocketRuns):
     # Hot path: what send and recv test before anything else.
     _commands: deque[Any]
     _condition: Condition | None = None
-    # The thread that waits on the mailbox (0: none does); those that wait to be told, or poll its descriptor.
+    # The thread that waits on the mailbox, or polls its descriptor (0: none does). Those that wait to be told, with the
+    # wait of a poll, which has a bell of its own: two threads cannot wait for one, as either may silence it.
     _watcher = 0
-    _others: frozenset[int] = frozenset()
+    _others: Mapping[int, PollWait | None] = MappingProxyType({})
     _ctx_terminated = False
     _closed = False
     _destroyed = False
@@ -81,6 +132,7 @@ class SocketCommands(SocketRuns):
             self._settle_runs()
         mailbox = self.mailbox
         commands = mailbox.commands
+        silenced = False
         if timeout and not commands:
             watcher: int = self._watcher
             me = get_ident()
@@ -104,6 +156,7 @@ class SocketCommands(SocketRuns):
                     self._refuse_closed()
         elif commands and (self._watcher or self._others):
             self._tell_others()
+            silenced = mailbox.keep_armed
         while commands or (mailbox.keep_armed and not mailbox.rearm()):
             while commands:
                 command = commands.popleft()
@@ -111,16 +164,19 @@ class SocketCommands(SocketRuns):
                     command[0].process_activate_read()
                 else:
                     command[0].process_command(command)
+        if silenced:
+            self._tell_others()  # `rearm` has silenced the bell, perhaps before they heard it
         if self._ctx_terminated:
             raise zmq_error(Errno.ETERM)
 
     def _wait_to_be_told(self, timeout: int) -> None:
         me = get_ident()
-        self._others |= {me}
+        outer = self._others.get(me, _ABSENT)
+        self._stand_by(me, None)
         try:
             self._changed.wait(None if timeout < 0 else timeout / 1000)
         finally:
-            self._others -= {me}
+            self._stand_by_again(me, outer)
             if self._others or self._closed:
                 self._changed.notify_all()
         if self._closed:
@@ -133,38 +189,69 @@ class SocketCommands(SocketRuns):
             self._condition = Condition(self._sync)
         return self._condition
 
+    def _stand_by(self, me: int, wait: PollWait | _Absent | None) -> None:
+        """This thread waits to be told: on `_changed`, with the bell of a poll, or no longer."""
+        others = dict(self._others)
+        others.pop(me, None)
+        if not isinstance(wait, _Absent):
+            others[me] = wait
+        self._others = others
+
+    def _stand_by_again(self, me: int, outer: PollWait | _Absent | None) -> None:
+        """After a wait in a signal handler: the wait that it interrupted may have missed something."""
+        self._stand_by(me, outer)
+        if isinstance(outer, PollWait):
+            outer.ring()
+
     def _tell_others(self) -> None:
         """What other threads wait for may have come: they look themselves."""
         self._changed.notify_all()
-        self.mailbox.ring()
+        for wait in self._others.values():
+            if wait is not None:
+                wait.ring()
+        if self._watcher or self.mailbox.keep_armed:
+            self.mailbox.ring()
 
-    def begin_poll(self) -> None:
-        """This thread is about to wait on the mailbox's descriptor, with others; until `end_poll` it is told of things.
+    def begin_poll(self, wait: PollWait) -> bool:
+        """This thread is about to wait for `wait.fd`, with others; False if there are commands to look at first.
 
         Raises:
-            ZMQError: ENOTSOCK, another thread has closed the socket.
+            ZMQError: ENOTSOCK, another thread has closed the socket; EMFILE, no descriptor for a bell.
         """
+        me = get_ident()
         with self._sync:
             if self._closed:
                 self._refuse_closed()
-            self._others |= {get_ident()}
+            if self._watcher not in (0, me):
+                wait.hang_up_bell(self._others.get(me, _ABSENT))
+                self._stand_by(me, wait)
+                return not self.mailbox.commands
+            wait.watch(self.mailbox.fd, self._watcher)
+            self._watcher = me
+            return self.mailbox.arm()
 
-    def end_poll(self, rang: bool) -> None:
-        """The wait is over, or did not begin; `rang`: the descriptor was readable."""
-        me, mailbox = get_ident(), self.mailbox
+    def end_poll(self, wait: PollWait, rang: bool) -> None:
+        """The wait is over, or did not begin; `rang`: `wait.fd` was readable."""
+        mailbox = self.mailbox
         with self._sync:
-            if me not in self._others:
+            if wait.fd < 0:
+                return  # nor did begin_poll
+            if wait.bell is not None:
+                self._stand_by_again(get_ident(), wait.outer)
+                wait.bell.close()
+                if self._closed:
+                    self._changed.notify_all()
                 return
-            self._others -= {me}
-            if self._closed:
-                self._changed.notify_all()
-            elif mailbox.keep_armed:
+            self._watcher = wait.outer_watcher
+            if mailbox.keep_armed:
                 mailbox.recv_nothing()
-            elif not self._others:  # else they still have to see the bell, and the token is theirs too
+            else:
                 if rang:
                     mailbox.silence()
-                if not self._watcher:
+                if not wait.outer_watcher:
                     mailbox.disarm()
+            if wait.outer_watcher or self._others or self._closed:
+                self._tell_others()
 
     def arm_fd(self) -> None:
         """From now on the mailbox's descriptor is watched from outside: ring it for every command."""
