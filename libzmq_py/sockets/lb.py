@@ -68,8 +68,8 @@ class LB(Array[Pipe]):
     def send(self, msg: Message, more: bool = False) -> bool:
         """Send a frame (`more`: not the last of its message) or a whole message; False if no pipe has room.
 
-        Hot path: the pipe in turn has room; `Pipe.send` is written out for that case, but not what a pipe that conflates
-        does with several frames.
+        Hot path: the pipe in turn has room; `Pipe.send` is written out for that case, but not for several frames and a
+        pipe that conflates.
 
         Raises:
             LostPipe: the pipe ended in the middle of this message.
