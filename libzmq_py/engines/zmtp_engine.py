@@ -42,6 +42,7 @@ from libzmq_py.engines.stream_engine_base import (
     HEARTBEAT_TTL_TIMER,
     INTERRUPTED_TIMER,
     LENT_TIMER,
+    MIN_READ,
     StreamEngineBase,
 )
 from libzmq_py.logger import Logger
@@ -73,6 +74,9 @@ _PING_MIN_SIZE: Final = len(_PING) + 2
 _MAX_PING_CONTEXT: Final = 16
 # While the kernel takes nothing for a peer, so many answers wait for it, and it gets no more of them.
 _MAX_PONGS: Final = 256
+# After so many frames with commands among them the next read is small: a command takes longer than a message, and the
+# other connections of the thread wait for all of a read.
+_MANY_COMMANDS: Final = 2048
 # A handshake command above this size is no handshake command; so much may a peer have us keep that nobody knows yet.
 _MAX_HANDSHAKE: Final = 1 << 16
 # Of a frame of any version, so that a command is refused for its size whether it comes in one piece or not.
@@ -516,6 +520,8 @@ class ZmtpEngine(StreamEngineBase):
                     kept.append(Msg(data[len(_CANCEL) :], CANCEL))
         if pongs:
             self._answer(pongs)
+        if len(msgs) > _MANY_COMMANDS:
+            self._read_size = MIN_READ
         return kept
 
     def _answer(self, pongs: list[Message]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.constants import Event, SecurityMechanism, SocketType
 from libzmq_py.engines.i_engine import ErrorReason
 from libzmq_py.engines.stream_engine_base import (
@@ -555,6 +556,26 @@ def test_our_ping_waits_for_the_kernel(rig: MakeRig) -> None:
     one.recv(size)
     expected = frame(PING + b"\0\0", 4)
     assert one.recv(len(expected)) == expected
+
+
+@pytest.mark.parametrize("unit", [frame(b"", 4), frame(PING + b"\0\0", 4), frame(b"\x09SUBSCRIBEa", 4)])
+def test_many_commands_are_read_a_few_at_a_time(rig: MakeRig, unit: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much of them a peer sends: other connections of the thread have their turn between two reads."""
+    one = ready_rig(rig, T.DEALER, "DEALER")
+    sizes: list[int] = []
+    decode = V2Decoder.decode
+
+    def note(self: V2Decoder, data: bytes) -> list[Any]:
+        sizes.append(len(data))
+        return decode(self, data)
+
+    monkeypatch.setattr(V2Decoder, "decode", note)
+    one.send(unit * (600_000 // len(unit)))
+    assert max(sizes) <= 1 << 15
+    one.session.received.clear()
+    one.send(frame(b"x" * 50) * 10_000)
+    assert max(sizes) > 1 << 15
+    assert one.session.received == [b"x" * 50] * 10_000
 
 
 @pytest.mark.parametrize("count", [256, 257, 1000])
