@@ -206,10 +206,10 @@ class StreamEngineBase(IOObject):
         """
         size = self._read_size
         decoder = self._decoder
+        if decoder is not None and decoder.collector.direct:
+            self._read_body(decoder)
+            return
         try:
-            if decoder is not None and decoder.collector.direct:
-                self._read_body(decoder)
-                return
             data = self._sock.recv(size)
         except (BlockingIOError, InterruptedError):
             return
@@ -227,10 +227,19 @@ class StreamEngineBase(IOObject):
             self._process_batch(data)
         else:
             self._process_input(data)
+        if len(data) == size and decoder is not None and decoder.collector.direct and not self._input_stopped:
+            self._read_body(decoder)  # one has begun, and more of it is there
 
     def _read_body(self, decoder: Decoder) -> None:
-        with decoder.collector.window() as window:
-            count = self._sock.recv_into(window)
+        """Read of a large body what is there into its place."""
+        try:
+            with decoder.collector.window() as window:
+                count = self._sock.recv_into(window)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._read_failed(error.errno or errno.EIO, error)
+            return
         if not count:
             self._read_failed(errno.EPIPE, "closed by the peer in the middle of a frame")
             return
