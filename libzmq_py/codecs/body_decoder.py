@@ -7,7 +7,8 @@ a frame back nor join two, and COMMAND must not move one.
 
 Large bodies are not copied.  While they come, the engine reads into a window, and what is whole in it is given on as
 views, to be unsealed before `release`.  Windows belong to whoever reads at the moment rather than to connections, so
-their memory is warm, and idle connections have none.
+their memory is warm, and a connection that waits has none, unless much of a frame has come.  What was unsealed in one
+stays in it until it is read into again, as freed memory keeps what was in it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ Body = bytes | memoryview
 # are kept for the next who reads: at least as many as there are I/O threads, mostly.
 WINDOW: Final = 1 << 19
 _KEPT: Final = 4
+# From so many bytes on that have come of a frame, the window that they are in is kept for the rest.
+_HELD: Final = 1 << 16
 # Of bodies and payloads the C library shall not give back to the system and get anew, a fault for each page.
 _PAGES_KEPT: Final = 1 << 20
 # Fewer bytes than this are not worth a look for a run of equal frames.
@@ -37,7 +40,11 @@ def _give_back(window: bytearray) -> None:
 
 
 class BodyCollector(FrameCollector):
-    """Keeps what was read of a frame; once large ones have come (`windowed`), in the window that is read into."""
+    """Keeps what was read of a frame; once large ones have come (`windowed`), they are read into a window.
+
+    Between reads the window is somebody else's: `tail` has what is kept. A peer that announces a frame and sends little
+    of it has us keep as little.
+    """
 
     __slots__ = ("_buffer", "_spent", "end", "used", "windowed")
 
@@ -58,18 +65,22 @@ class BodyCollector(FrameCollector):
 
     def view(self) -> memoryview:
         """All of the window."""
-        if self._buffer is None:
-            try:
-                self._buffer = _free.pop()
-            except IndexError:
-                _keep_pages(_PAGES_KEPT)
-                self._buffer = bytearray(WINDOW)
-        return memoryview(self._buffer)
+        if self._buffer is not None:
+            return memoryview(self._buffer)
+        try:
+            self._buffer = _free.pop()
+        except IndexError:
+            _keep_pages(_PAGES_KEPT)
+            self._buffer = bytearray(WINDOW)
+        view = memoryview(self._buffer)
+        view[: self.end] = self.tail
+        self.tail = b""
+        return view
 
     def begin_window(self, frame: bytes) -> None:
         """A large frame has begun; the rest of it, and what follows, is read behind it."""
         self.windowed = self.direct = True
-        self.view()[: len(frame)] = frame
+        self.tail = frame
         self.used, self.end = 0, len(frame)
         self.missing = WINDOW - self.end
 
@@ -88,12 +99,12 @@ class BodyCollector(FrameCollector):
             self._spent = None
         if self._buffer is None:
             return
-        rest = self.end - self.used
-        if not rest:
+        view, rest = memoryview(self._buffer), self.end - self.used
+        if rest < _HELD:
+            self.tail = view[self.used : self.end].tobytes()
             _give_back(self._buffer)
             self._buffer = None
         elif self.used:
-            view = self.view()
             view[:rest] = view[self.used : self.end]
         self.used, self.end = 0, rest
         self.missing = WINDOW - rest

@@ -139,15 +139,26 @@ def test_views_are_good_until_release() -> None:
 
 
 def test_connections_do_not_share_what_has_not_come() -> None:
-    """Each keeps its window while a frame is on its way; one that is idle has none."""
+    """While a frame is on its way: what has come of it is kept, and its window only if that is much."""
     decoders = [decoder() for _ in range(6)]
-    for number, made in enumerate(decoders):
-        read(made, iter([frame(bytes([number]) * 50_000)[:40_000]]))
-    for number, made in enumerate(decoders):
-        assert read(made, iter([frame(bytes([number]) * 50_000)[40_000:]])) == [bytes([number]) * 50_000]
+    bodies = [bytes([number]) * 1000 * size for number, size in enumerate([20, 60, 100, 200, 300, 300])]
+    for made, body in zip(decoders, bodies, strict=True):
+        read(made, iter([frame(body)[:-5000]]), 30_000)
+        assert (made.collector._buffer is None) is (len(body) < 65_000)
+    for made, body in zip(decoders, bodies, strict=True):
+        assert read(made, iter([frame(body)[-5000:]])) == [body]
         assert made.collector.direct
         assert made.collector._buffer is None
     assert 0 < len(body_decoder._free) <= 4
+
+
+def test_what_is_announced_is_not_believed() -> None:
+    """A header costs nine bytes: until more comes there is no window, whoever wants to read."""
+    decoders = [decoder() for _ in range(20)]
+    for made in decoders:
+        assert made.decode(b"\2" + (300_000).to_bytes(8, "big")) == []
+        assert made.collector.direct
+    assert all(made.collector._buffer is None for made in decoders)
 
 
 def test_a_small_frame_ends_the_window() -> None:

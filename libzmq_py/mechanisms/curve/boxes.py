@@ -199,10 +199,12 @@ def _mac(split: crypto.Split, data: memoryview, mac_key: bytes) -> bytes:
 
 @functools.cache
 def _openssl_poly1305() -> Any:
-    """OpenSSL's, which is twice as fast with long messages; None where it has none (FIPS)."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.poly1305 import Poly1305
-
+    """OpenSSL's, which is twice as fast with long messages; None where it has none (FIPS), or cannot be loaded."""
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.poly1305 import Poly1305
+    except (ImportError, OSError):
+        return None
     try:
         Poly1305.generate_tag(bytes(_KEY_BYTES), b"")
     except UnsupportedAlgorithm:
