@@ -41,6 +41,7 @@ _LINGER_TIMER: Final = 0x20
 _ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
 _LOCK_STEP: Final = frozenset({SocketType.REQ, SocketType.REP})
 _SUBSCRIBERS: Final = frozenset({SocketType.SUB, SocketType.XSUB, SocketType.DISH})
+_LONE_WRITERS: Final = _LOCK_STEP | {SocketType.SUB, SocketType.XSUB}
 
 _NO_PIPES: Final[frozenset[Pipe]] = frozenset()
 
@@ -165,13 +166,13 @@ class SessionBase(Own, IOObject):
             self._pipe.set_peer_metadata(metadata)
 
     def set_direct_output(self, write: Callable[[], bool] | None) -> None:
-        """Let the socket's thread send at once what it writes while this thread sleeps (REQ and REP only).
+        """Let the socket's thread send at once what it writes while this thread sleeps (REQ, REP, SUB, XSUB).
 
-        A request or reply is alone in its pipe, so there is nothing to be gathered into a batch, and to wake this
-        thread would only delay it.
+        A request, reply or subscription is mostly alone in its pipe, so there is nothing to be gathered into a batch,
+        and to wake this thread would only delay it.
         """
         pipe = self._pipe
-        if pipe is not None and self.options.type in _LOCK_STEP:
+        if pipe is not None and self.options.type in _LONE_WRITERS:
             pipe.set_peer_direct_output(None if write is None else functools.partial(pipe.take_over, write))
 
     def offer_input(self, offered: bool) -> None:

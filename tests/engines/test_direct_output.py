@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Requests and replies leave from the socket's own thread, and everything else does not."""
+"""Requests, replies and subscriptions leave from the socket's own thread, and everything else does not."""
 
 from __future__ import annotations
 
 import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from libzmq_py.core.pipe import Pipe
 from libzmq_py.engines.stream_engine_base import StreamEngineBase
+from libzmq_py.sockets.pubsub import sub as sub_module
 from tests.conftest import SocketFactory
 from tests.support.target import zmq
 from tests.support.waiting import wait_until
@@ -67,6 +70,28 @@ def test_streams_are_left_to_the_io_thread(socket: SocketFactory, monkeypatch: p
         push.send(b"%d" % number)
         assert pull.recv() == b"%d" % number
     assert names and threading.current_thread().name not in names
+
+
+def test_a_subscription_leaves_at_once(socket: SocketFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SUB writes it itself, and lets the threads that make something of it have the interpreter, once per burst."""
+    xpub, sub = socket(zmq.XPUB), socket(zmq.SUB)
+    sub.connect(f"tcp://127.0.0.1:{xpub.bind_to_random_port('tcp://127.0.0.1')}")
+    sub.subscribe(b"first")
+    assert xpub.recv() == b"\1first"
+    wait_until(lambda: any(pipe.direct_output for pipe in sub._core._pipes.items))
+    io_thread_rests(sub)
+    names = senders(monkeypatch)
+    given_way: list[float] = []
+    now = [time.monotonic() + 1]
+    monkeypatch.setattr(sub_module, "time", SimpleNamespace(sleep=given_way.append, monotonic=lambda: now[0]))
+    sub.subscribe(b"second")
+    assert names[:1] == [threading.current_thread().name]
+    sub.subscribe(b"third")
+    assert len(given_way) == 1
+    now[0] += 1
+    sub.unsubscribe(b"third")
+    assert len(given_way) == 2
+    assert [xpub.recv() for _ in range(3)] == [b"\1second", b"\1third", b"\0third"]
 
 
 def test_what_the_kernel_does_not_take_at_once(socket: SocketFactory) -> None:
