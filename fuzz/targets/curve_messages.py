@@ -3,8 +3,8 @@
 
 Any stream gives the messages and commands that were sealed in order, up to the first frame that is altered, repeated,
 out of order, too short, no MESSAGE, or no frame; then one error with its monitor event, and nothing more. The same in
-any pieces, in runs and one by one. (An outer MORE keeps a message until a frame without it comes; a peer that knows the
-key sends none.) What `CurveEncoder` writes is read the same way.
+any pieces, in runs and one by one, whatever the flags of the frames say. What `CurveEncoder` writes is read the same
+way.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _program(source: Source, limit: int) -> tuple[bytes, list[tuple[int, bytes]]
         elif kind == 6:
             nonce -= min(nonce, 1 + source.byte() % 3)
             whole = whole and nonce >= used
-            add(0, source.chunk(), outer=source.byte() & 4)
+            add(0, source.chunk(), outer=source.byte() & 5)
         elif kind == 10:
             add(source.byte() & 1, bytes(source.pick(_SIZES)), outer=2)
         else:
