@@ -49,6 +49,17 @@ _NO_PIPES: Final[frozenset[Pipe]] = frozenset()
 class SessionBase(Own, IOObject):
     """Lives in an I/O thread. Subclasses check what a pattern's peers may send."""
 
+    # Defaults on the class, as most sessions change one or two of these.
+    _pipe: Pipe | None = None
+    # To the ZAP handler, while and after it is asked about the peer.
+    _zap_pipe: Pipe | None = None
+    # Pipes given up, whose other ends have not agreed yet.
+    _terminating_pipes: frozenset[Pipe] = _NO_PIPES
+    # The end has begun and waits for the pipes.
+    _pending = False
+    _engine: Engine | None = None
+    _has_linger_timer = False
+
     def __init__(
         self, io_thread: IOThread, active: bool, socket: Any, options: Options, addr: Address | None
     ) -> None:
@@ -59,15 +70,6 @@ class SessionBase(Own, IOObject):
         self._io_thread = io_thread
         self._socket = socket
         self._addr = addr
-        self._pipe: Pipe | None = None
-        # To the ZAP handler, while and after it is asked about the peer.
-        self._zap_pipe: Pipe | None = None
-        # Pipes given up, whose other ends have not agreed yet.
-        self._terminating_pipes: frozenset[Pipe] = _NO_PIPES
-        # The end has begun and waits for the pipes.
-        self._pending = False
-        self._engine: Engine | None = None
-        self._has_linger_timer = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._socket!r} {self._addr or 'accepted'}>"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # `x += 1` is not atomic. The number moves a few times in a connection's life, so one lock serves all objects.
 _SEQNUM_LOCK: Final = threading.Lock()
+# What most objects own. Never added to.
+_NO_CHILDREN: Final[dict[Own, None]] = {}
 
 
 class Own(ZmqObject):
@@ -33,18 +35,21 @@ class Own(ZmqObject):
     All methods but `inc_seqnum` belong to the object's own thread.
     """
 
+    # Defaults on the class: there are two or three of these per connection, and few of them change anything of it.
+    _owner: Own | None = None
+    _owned: dict[Own, None] = _NO_CHILDREN
+    _terminating = False
+    _sent_seqnum = 0
+    _processed_seqnum = 0
+    _term_acks = 0
+
     def __init__(self, parent: ZmqObject | None, options: Options, ctx: Any = None, tid: int = 0) -> None:
         """Live in the thread of `parent` (an I/O thread, or any object of it), or under `ctx` and `tid`."""
         if parent is not None:
             ctx, tid = parent.ctx, parent.tid
-        super().__init__(ctx, tid)
+        self.ctx = ctx
+        self.tid = tid
         self.options = options
-        self._owner: Own | None = None
-        self._owned: dict[Own, None] = {}
-        self._terminating = False
-        self._sent_seqnum = 0
-        self._processed_seqnum = 0
-        self._term_acks = 0
 
     @property
     def is_terminating(self) -> bool:
@@ -87,6 +92,8 @@ class Own(ZmqObject):
         if self._terminating:
             self.register_term_acks(1)
             self.send_term(child, 0)
+        elif self._owned is _NO_CHILDREN:
+            self._owned = {child: None}
         else:
             self._owned[child] = None
 

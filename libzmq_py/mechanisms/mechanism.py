@@ -135,16 +135,16 @@ class Mechanism:
     name: bytes
     #: "client" or "server" where the two sides differ.
     role = ""
+    # What the peer told of itself.
+    peer_routing_id = b""
+    zmtp_properties: Sequence[tuple[str, bytes]] = ()
+    # What the ZAP handler told of it.
+    zap_properties: Sequence[tuple[str, bytes]] = ()
 
     def __init__(self, options: Options, host: MechanismHost | None = None) -> None:
         """`host`: None where nothing is to be asked of it."""
         self.options = options
         self._host = host
-        # What the peer told of itself.
-        self.peer_routing_id = b""
-        self.zmtp_properties: Sequence[tuple[str, bytes]] = ()
-        # What the ZAP handler told of it.
-        self.zap_properties: Sequence[tuple[str, bytes]] = ()
 
     @property
     def status(self) -> Status:
@@ -190,6 +190,10 @@ class Mechanism:
             downgrade_sub: the peer speaks 3.0, where subscriptions are messages.
         """
         return encoder, decoder
+
+    def after_handshake(self) -> Mechanism:
+        """What a connection that is ready is to keep: this mechanism, or one that serves many connections."""
+        return self
 
     @property
     def holds_cookie(self) -> bool:
