@@ -123,12 +123,19 @@ def check_connect(address: str) -> Address:
         ZMQError: EINVAL.
     """
     addr = Address(NAME, address)
-    if address[:1] not in _FIRST or not _CONNECTABLE.issuperset(address):
-        raise refused(addr.uri, OSError(errno.EINVAL, "characters that no address has"))
-    _, colon, port = address.rpartition(":")
-    if not colon or port[:1] not in _DIGITS:
-        raise refused(addr.uri, OSError(errno.EINVAL, "no port number at the end"))
+    wrong = _find_fault(address)
+    if wrong:
+        raise refused(addr.uri, OSError(errno.EINVAL, wrong))
     return addr
+
+
+@functools.lru_cache(maxsize=1024)
+def _find_fault(address: str) -> str:
+    """What is wrong with the characters of an address, "" if nothing is."""
+    if address[:1] not in _FIRST or not _CONNECTABLE.issuperset(address):
+        return "characters that no address has"
+    _, colon, port = address.rpartition(":")
+    return "" if colon and port[:1] in _DIGITS else "no port number at the end"
 
 
 def canonical(address: str, options: Options) -> str | None:
