@@ -68,7 +68,8 @@ if TYPE_CHECKING:
     )
     from libzmq_py.api.monitor import parse_monitor_message, parse_monitor_message_v2, recv_monitor_message
     from libzmq_py.api.poll import Poller, PollerEvent, SocketPoller, Timers, select, zmq_poll
-    from libzmq_py.api.socket import IPC_PATH_MAX_LEN, Socket, SyncSocket
+    from libzmq_py.api.socket import Socket, SyncSocket
+    from libzmq_py.api.socket_endpoints import IPC_PATH_MAX_LEN
     from libzmq_py.api.tracker import _FINISHED_TRACKER, MessageTracker
 
 __version__ = "0.1.0"
@@ -85,7 +86,7 @@ PYZMQ_DRAFT_API = False
 _LAZY = {
     "Context": "context",
     "Frame": "frame",
-    "IPC_PATH_MAX_LEN": "socket",
+    "IPC_PATH_MAX_LEN": "socket_endpoints",
     "Message": "frame",
     "MessageTracker": "tracker",
     "Poller": "poll",

@@ -39,7 +39,9 @@ from libzmq_py.api.live import (
     exit_state,
     in_library_thread,
 )
-from libzmq_py.api.socket import IPC_PATH_MAX_LEN, check_option_value, endpoint_text, store_frame, writable_view
+from libzmq_py.api.socket_endpoints import IPC_PATH_MAX_LEN, endpoint_text
+from libzmq_py.api.socket_messages import store_frame, writable_view
+from libzmq_py.api.socket_options import check_option_value
 from libzmq_py.api.tracker import Hold, keeper
 from libzmq_py.constants import EVENT_ALL, PAIR, ContextOption, Errno
 from libzmq_py.errors import strerror, zmq_errno

@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple
 
 from libzmq_py.constants import Errno
 from libzmq_py.errors import Again, strerror, zmq_error
+from libzmq_py.sockets.commands import PollWait
 from libzmq_py.sockets.socket_base import SocketBase
 
 POLLIN: Final = 1
@@ -298,20 +299,21 @@ def _check(
 
 def _wait(sockets: Sequence[SocketBase], fds: Sequence[tuple[int, int, int]], timeout: int) -> None:
     """Wait for a command to one of the sockets, or for a descriptor."""
-    begun = []
+    waits: list[tuple[SocketBase, PollWait]] = []
     rang = set()
     try:
         for socket in sockets:
-            begun.append(socket)
-            socket.begin_poll()
-            if not socket.mailbox.arm():
+            wait = PollWait()
+            waits.append((socket, wait))
+            if not socket.begin_poll(wait):
                 return
-        # Negative indices are mailboxes.
-        bells = [(~index, socket.mailbox.fd, POLLIN) for index, socket in enumerate(sockets)]
+        # Negative indices are sockets.
+        bells = [(~index, wait.fd, POLLIN) for index, (_, wait) in enumerate(waits)]
         rang = {~index for index, _ in _poll_fds([*bells, *fds], timeout) if index < 0}
     finally:
-        for index, socket in enumerate(begun):
-            socket.end_poll(index in rang)
+        # The last first, as a socket may be among them twice.
+        for index, (socket, wait) in reversed(list(enumerate(waits))):
+            socket.end_poll(wait, index in rang)
 
 
 def _poll_fds(fds: Sequence[tuple[int, int, int]], timeout: int) -> list[tuple[int, int]]:

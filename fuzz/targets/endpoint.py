@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Endpoints, and the addresses of ipc and inproc (sockets/socket_base.py, transports/ipc/address.py, endpoint.py).
+"""Endpoints, and the addresses of ipc and inproc (sockets/endpoints.py, transports/ipc/address.py, endpoint.py).
 
 Any text gives a transport with an address, or a ZMQError with libzmq's errno. An ipc address fits into a sockaddr_un
 and is written as the text it was read from.

@@ -7,7 +7,8 @@ below know nothing of it. ``libzmq_py`` itself fetches these names when they are
     live.py        which contexts and sockets exist; fork and interpreter exit
     attrsettr.py   options as attributes
     context.py     Context
-    socket.py      Socket
+    socket.py      Socket; its methods are in socket_messages.py, socket_formats.py, socket_endpoints.py,
+                   socket_options.py and socket_monitoring.py
     frame.py       Frame
     tracker.py     MessageTracker
     poll.py        Poller, zmq_poll, select

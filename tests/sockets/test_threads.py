@@ -196,6 +196,59 @@ def test_close_ends_a_poll_of_another_thread(socket: SocketFactory, run: Run) ->
     assert poll.ended and poll.errno == zmq.ENOTSOCK
 
 
+@pytest.mark.parametrize("watched", [False, True], ids=["", "fd"])
+def test_one_receives_while_another_polls(socket: SocketFactory, run: Run, watched: bool) -> None:
+    """The poll processes the commands of a socket that another thread waits for: that thread misses nothing."""
+    pull, push = joined(socket, (zmq.PULL, zmq.PUSH))
+    other, end = joined(socket, (zmq.PULL, zmq.PUSH))
+    if watched:
+        assert pull.fd >= 0  # from now on its descriptor may be watched from outside, too
+    count = 300
+
+    def receive() -> None:
+        for number in range(count):
+            assert pull.recv() == b"%d" % number
+            end.send(b"%d" % number)
+
+    receiver = run(receive)
+    for number in range(count):
+        push.send(b"%d" % number)
+        ready = zmq.zmq_poll([(other, zmq.POLLIN), (pull, 0)], ms(8000))
+        assert ready == [(other, zmq.POLLIN)]
+        assert other.recv(zmq.DONTWAIT) == b"%d" % number
+    receiver.join()
+
+
+def test_several_poll_the_same_sockets(socket: SocketFactory, run: Run) -> None:
+    """Each message wakes one that takes it; a socket may be named twice."""
+    pulls, pushes = zip(*(joined(socket, (zmq.PULL, zmq.PUSH)) for _ in range(2)), strict=True)
+    count = 200
+
+    def receive(turn: int) -> list[bytes]:
+        got: list[bytes] = []
+        items = [(pull, zmq.POLLIN) for pull in (*pulls, *pulls)][turn : turn + 3]
+        while b"end" not in got:
+            ready = dict(zmq.zmq_poll(items, ms(8000)))
+            assert ready
+            for pull in ready:
+                try:
+                    got.append(pull.recv(zmq.DONTWAIT))
+                except zmq.Again:
+                    continue
+        return got
+
+    receivers = [run(lambda turn=turn: receive(turn)) for turn in range(2)]
+    for number in range(count):
+        pushes[number % 2].send(b"%d" % number)
+    for receiver in receivers:
+        while not receiver.ended:
+            for push in pushes:
+                push.send(b"end")
+                receiver._thread.join(0.05)
+    messages = [message for receiver in receivers for message in receiver.join() if message != b"end"]
+    assert sorted(map(int, messages)) == list(range(count))
+
+
 def test_the_end_of_the_context_ends_all_calls(run: Run) -> None:
     ctx = zmq.Context()
     pull = ctx.socket(zmq.PULL)
