@@ -70,7 +70,8 @@ class Own(ZmqObject):
     def launch_child(self, child: Own) -> None:
         """Plug a new object into its I/O thread and own it."""
         child._owner = self
-        self.send_plug(child)
+        child._sent_seqnum += 1  # without the lock, as nobody else knows the child yet
+        self.send_plug(child, inc_seqnum=False)
         # Through the own mailbox, as another thread may be the caller (a session launched by its listener).
         self.send_own(self, child)
 

@@ -16,7 +16,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from libzmq_py.engines.i_engine import EngineHost, ErrorReason, ProtocolError
 from libzmq_py.io_threads.io_object import IOObject
@@ -60,6 +60,24 @@ INTERRUPTED_TIMER: Final = 0x91
 _LENT_IVL: Final = 10
 
 
+class MessageSource(Protocol):
+    """A session, as far as messages are taken from it."""
+
+    def pull_msgs(self, limit: int) -> list[Message]:
+        """Up to `limit` messages to send."""
+
+
+class _Nothing:
+    """What there is to send before the handshake is over, and after the end."""
+
+    def pull_msgs(self, limit: int) -> list[Message]:
+        """None."""
+        return []
+
+
+_NOTHING: Final = _Nothing()
+
+
 class StreamEngineBase(IOObject):
     """Runs in its session's I/O thread. Ends by `error`, which tells the session, or by `terminate`, which does not."""
 
@@ -99,7 +117,7 @@ class StreamEngineBase(IOObject):
         # What takes the next bytes (None: `_process_batch`, as for most of a connection's life), and what gives the
         # next messages. As libzmq's pointers to members, they follow the stage of the connection.
         self._process_input: Callable[[bytes], None] | None = None
-        self._pull_msgs: Callable[[int], list[Message]] = _nothing
+        self._source: MessageSource = _NOTHING
         # Those that run. A tuple, as after the handshake an idle connection has none.
         self._timers: tuple[int, ...] = ()
 
@@ -157,7 +175,7 @@ class StreamEngineBase(IOObject):
             self._handle = None
             self.unplug()
         self._session = None
-        self._pull_msgs = _nothing
+        self._source = _NOTHING
         self._sock.close()
         # It may hold most of a large message, and only the collector frees an engine.
         self._decoder = None
@@ -338,7 +356,7 @@ class StreamEngineBase(IOObject):
                 if self._control:
                     msgs, self._control = self._control, ()
                 else:
-                    msgs = self._pull_msgs(self._pull_limit)
+                    msgs = self._source.pull_msgs(self._pull_limit)
                 if not msgs:
                     self._output_stopped = True
                     if self._handle is not None and self._handle.events & _WRITE:
@@ -367,12 +385,12 @@ class StreamEngineBase(IOObject):
         try:
             if not self._output_stopped or self._out or self._control or self._handle is None:
                 return False
-            msgs = self._pull_msgs(self._pull_limit)
+            msgs = self._source.pull_msgs(self._pull_limit)
             while msgs:
                 self._encode(msgs)
                 if not self._write():
                     return False
-                msgs = self._pull_msgs(self._pull_limit)
+                msgs = self._source.pull_msgs(self._pull_limit)
             return True
         except BaseException:
             # Ctrl-C: nobody knows how many of these bytes have left, so the connection cannot go on.
@@ -507,11 +525,7 @@ class StreamEngineBase(IOObject):
         # The reading side acts on a broken connection, so that what has been received is not lost.
         _LOG.debug("= %r cannot send: %s", self, error)
         self._out = self._control = ()
-        self._pull_msgs = _nothing
-
-
-def _nothing(limit: int) -> list[Message]:
-    return []
+        self._source = _NOTHING
 
 
 def _peer_address(sock: socket.socket, peer: Any) -> str:

@@ -159,7 +159,7 @@ class ZmtpEngine(StreamEngineBase):
 
     def _send_greeting(self) -> None:
         """Send what has been added to the greeting, unless some of it waits for the kernel already."""
-        if self._out and self._output_stopped and self.plugged:
+        if self._out and self._output_stopped and self._handle is not None:
             self._output_stopped = False
             self.out_event()
 
@@ -194,7 +194,7 @@ class ZmtpEngine(StreamEngineBase):
                 self._process_routing_id(frame)
             else:
                 self._process_handshake_command(frame)
-            if not self.plugged:
+            if self._handle is None:
                 return
         self._process_batch(b"")
 
@@ -283,7 +283,7 @@ class ZmtpEngine(StreamEngineBase):
         """No mechanism: the peer may be shown to the socket."""
         self._stop_timer(HANDSHAKE_TIMER)
         self._session.engine_ready()
-        self._pull_msgs = self._session.pull_msgs
+        self._source = self._session
         self._output_stopped = False
         self.out_event()
 
@@ -386,7 +386,7 @@ class ZmtpEngine(StreamEngineBase):
 
     def _check_mechanism(self) -> None:
         mechanism = self._mechanism
-        if mechanism is None or not self.plugged:
+        if mechanism is None or self._handle is None:
             return
         if mechanism.status is Status.READY:
             self._mechanism_ready(mechanism)
@@ -469,7 +469,7 @@ class ZmtpEngine(StreamEngineBase):
             self._send_greeting()
             return  # the pipe is ending, and this engine with it
         session.flush()
-        self._pull_msgs = session.pull_msgs
+        self._source = session
         if self._out:
             self._add_first_messages()
         self._process_input = None
@@ -480,14 +480,14 @@ class ZmtpEngine(StreamEngineBase):
         session.socket_events.event_handshake_succeeded(self.endpoint_uri_pair, 0)
         self._output_stopped = False
         self.out_event()
-        if self.plugged:
+        if self._handle is not None:
             session.set_direct_output(self.write_direct)
             session.offer_input(True)
 
     def _add_first_messages(self) -> None:
         """Have the last command of the handshake leave with the messages that wait already, in one system call."""
         last = self._out
-        msgs = self._pull_msgs(self._pull_limit)
+        msgs = self._source.pull_msgs(self._pull_limit)
         if msgs:
             self._encode(msgs)
             self._out = (*last, *self._out)
@@ -574,7 +574,7 @@ class ZmtpEngine(StreamEngineBase):
         self._forget_timer(id_)
         if id_ == HEARTBEAT_IVL_TIMER:
             self._send_ping()
-            if self.plugged:
+            if self._handle is not None:
                 self._start_timer(self._options.heartbeat_interval, HEARTBEAT_IVL_TIMER)
             return
         if id_ == COOKIE_TIMER:
