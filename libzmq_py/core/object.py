@@ -25,7 +25,6 @@ ACTIVATE_READ: Final = CommandType.ACTIVATE_READ
 ACTIVATE_WRITE: Final = CommandType.ACTIVATE_WRITE
 # The commands that every connection needs, as names of this module: to look a member up on its class costs.
 _PLUG: Final = CommandType.PLUG
-_OWN: Final = CommandType.OWN
 _ATTACH: Final = CommandType.ATTACH
 _BIND: Final = CommandType.BIND
 _TERM_REQ: Final = CommandType.TERM_REQ
@@ -87,11 +86,6 @@ class ZmqObject:
         if inc_seqnum:
             destination.inc_seqnum()
         self.ctx.send_command(destination.tid, (destination, _PLUG, ()))
-
-    def send_own(self, destination: Any, child: Any) -> None:
-        """Give `destination` a child to own."""
-        destination.inc_seqnum()
-        self.ctx.send_command(destination.tid, (destination, _OWN, (child,)))
 
     def send_attach(self, destination: Any, engine: Any, inc_seqnum: bool = True) -> None:
         """Hand an engine to a session."""
@@ -190,10 +184,6 @@ class ZmqObject:
     def process_plug(self) -> None:
         """Register with the I/O thread."""
         self._unexpected("plug")
-
-    def process_own(self, child: Any) -> None:
-        """Own a child."""
-        self._unexpected("own")
 
     def process_attach(self, engine: Any) -> None:
         """Adopt an engine."""

@@ -3,13 +3,14 @@
 
 Mirrors: src/own.cpp, src/own.hpp.
 Departs: no destructor.  The collector frees; what remains of own_t is the handshake: an object has ended when it was
-told to, every command sent to it under a sequence number has been processed, and every child has acknowledged.
+told to, every command sent to it under a sequence number has been processed, and every child has acknowledged.  No
+command `own`: libzmq's parent sends it to itself, ours owns the child at once.
 
     terminate() ──term_req──▶ owner ──term(linger)──▶ child: process_term
                                 ▲                        │ (its own children first)
                                 └────────term_ack────────┘ process_destroy
 
-The sequence number counts commands that may come from any thread (plug, own, attach, bind, inproc_connected).  The
+The sequence number counts commands that may come from any thread (plug, attach, bind, inproc_connected).  The
 sender increments it before it queues the command, so an object that might still be sent one never ends.
 """
 
@@ -72,8 +73,13 @@ class Own(ZmqObject):
         child._owner = self
         child._sent_seqnum += 1  # without the lock, as nobody else knows the child yet
         self.send_plug(child, inc_seqnum=False)
-        # Through the own mailbox, as another thread may be the caller (a session launched by its listener).
-        self.send_own(self, child)
+        if self._terminating:
+            self.register_term_acks(1)
+            self.send_term(child, 0)  # too late: ended at once
+        elif self._owned is _NO_CHILDREN:
+            self._owned = {child: None}
+        else:
+            self._owned[child] = None
 
     def term_child(self, child: Own) -> None:
         """End one child."""
@@ -88,15 +94,15 @@ class Own(ZmqObject):
             return
         self.send_term_req(self._owner, self)
 
-    def process_own(self, child: Own) -> None:
-        """Own a child; one that comes too late is ended at once."""
-        if self._terminating:
-            self.register_term_acks(1)
-            self.send_term(child, 0)
-        elif self._owned is _NO_CHILDREN:
-            self._owned = {child: None}
-        else:
-            self._owned[child] = None
+    def depart(self) -> None:
+        """`terminate` for an object that has nothing left to end: no commands where the owner is in this thread."""
+        owner = self._owner
+        if owner is None or owner.tid != self.tid or self._owned:
+            self.terminate()
+        elif self in owner._owned:
+            del owner._owned[self]
+            self._owner = None
+        # Else it has been told to end, and will hear of it.
 
     def process_term_req(self, child: Own) -> None:
         """End a child that asks for it, unless it is on its way already."""

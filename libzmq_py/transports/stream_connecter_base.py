@@ -18,7 +18,7 @@ Departs:
 Out of descriptors is a failed attempt like any other. With RECONNECT_IVL below 1 the first failure is the last: the
 connecter stays, idle, until its session ends it.
 
-Threads: an I/O thread, not always the session's. A session makes a new connecter after each lost connection, so the
+Threads: the session's I/O thread. A session makes a new connecter after each lost connection, so the
 back-off starts over with every connection that was made, whatever became of it.
 """
 
@@ -215,7 +215,7 @@ class StreamConnecterBase(Own, IOObject):
         self._s = None  # the engine's from now on
         self._socket.event_connected(pair, sock.fileno())
         self.send_attach(self._session, engine)
-        self.terminate()
+        self.depart()
 
     # -- the next attempt -------------------------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ def test_tcp_connects(world: World, peer: socket.socket) -> None:
     assert world.socket.events[1:] == [("CONNECTED", engine.sock.fileno(), endpoint_of(peer))]
     assert world.socket.pairs[1] == engine.pair
     assert world.commands.sent(CommandType.ATTACH) == [(world.session, (engine,))]
-    assert world.commands.sent(CommandType.TERM_REQ) == [(world.session, (connecter,))]
+    assert connecter not in world.session._owned
     assert engine.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert not engine.sock.getblocking()
     assert world.poller.handles == []
