@@ -82,8 +82,9 @@ class Req(Dealer):
             self._rcv_parts.clear()
         if self._message_begins:
             # Late replies to earlier requests must not be taken for this one's.
-            if self._fq.has_queued() and self._lb.has_out():
-                while self._fq.recv() is not None:
+            fq = self._fq
+            if fq._active and (fq._active > 1 or fq.items[0]._in_queue) and fq.has_queued() and self._lb.has_out():
+                while fq.recv() is not None:
                     pass
             if more or self._correlate:
                 return self._begin_request(msg, more)
