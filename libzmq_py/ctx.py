@@ -290,7 +290,10 @@ class Ctx:
     def post_command(self, tid: int, command: Command) -> Mailbox | None:
         """Put a command into a mailbox and leave the bell alone: the mailbox, if its reader is to be woken."""
         mailbox = self._slots[tid]
-        return mailbox if mailbox is not None and mailbox.post(command) else None
+        if mailbox is None:
+            return None
+        mailbox.commands.append(command)
+        return mailbox if mailbox._asleep else None
 
     # -- inproc (see transports/inproc.py) --------------------------------------------------------------------------
 

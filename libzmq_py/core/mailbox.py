@@ -125,11 +125,6 @@ class Mailbox:
                 self._signaler.send()
                 raise
 
-    def post(self, command: Command) -> bool:
-        """Queue a command; True if the reader sleeps, in which case the caller owes a `wake` (an I/O thread)."""
-        self.commands.append(command)
-        return bool(self._asleep)
-
     def wake(self) -> None:
         """Wake the reader, if it still sleeps."""
         self._wake()

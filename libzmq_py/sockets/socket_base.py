@@ -462,7 +462,7 @@ class SocketBase(SocketEndpoints):
             ZMQError: EINVAL for an unknown option or a value it does not take; ETERM.
         """
         with self._sync:
-            if self._closed or self._ctx_terminated or self.in_run is not None or self.out_run is not None:
+            if self._commands or self.in_run is not None or self.out_run is not None:
                 self._check_terminated()
             options = self._own_options() if self._options_shared else self.options
             if self.xsetsockopt(option, value):
