@@ -328,7 +328,7 @@ class ZmtpEngine(StreamEngineBase):
         self._out = (b"".join(out),) if out else ()
         if mechanism.holds_cookie and not 0 < self._options.handshake_ivl <= _COOKIE_IVL:
             self._start_timer(_COOKIE_IVL, COOKIE_TIMER)
-        if mechanism.status is Status.READY:
+        if failure is None and mechanism.status is Status.READY:
             return  # it leaves with the first messages
         self._output_stopped = False
         self.out_event()

@@ -193,9 +193,10 @@ class StreamConnecterBase(Own, IOObject):
             self._attempt_failed(error)
 
     def _check_connection(self, sock: socket.socket) -> None:
-        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
-            raise OSError(number, os.strerror(number))
+        if self._peer is None:  # else it has come through
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                raise OSError(number, os.strerror(number))
         self.tune_socket(sock)
 
     def _attempt_failed(self, error: OSError) -> None:
