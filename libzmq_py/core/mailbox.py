@@ -51,7 +51,6 @@ class Mailbox:
 
     __slots__ = (
         "_asleep",
-        "_cpipe",
         "_forsaken",
         "_signaler",
         "_sync",
@@ -70,10 +69,11 @@ class Mailbox:
         self._signaler = Signaler()
         # Reentrant: the collector may run inside `_wake` and close a forgotten socket, which sends a command.
         self._sync = threading.RLock()
-        self._cpipe: YPipe[Command] = YPipe()
-        self._asleep = self._cpipe.asleep
+        # Its two parts, and not itself: an object less per socket.
+        cpipe: YPipe[Command] = YPipe()
+        self._asleep = cpipe.asleep
         # Hot path: the reader's truth test of this deque is all that a send or recv pays for commands.
-        self.commands: deque[Command] = self._cpipe.queue
+        self.commands: deque[Command] = cpipe.queue
         # True once somebody outside waits on `fd`: the reader then goes back to sleep after each look.
         self.keep_armed = False
         # Connections that the reader's thread reads itself while it waits, by descriptor; see `add_input`.
@@ -124,11 +124,6 @@ class Mailbox:
                 # Ctrl-C between the two steps: the token is taken, so the bell must ring.
                 self._signaler.send()
                 raise
-
-    def post(self, command: Command) -> bool:
-        """Queue a command; True if the reader sleeps, in which case the caller owes a `wake` (an I/O thread)."""
-        self.commands.append(command)
-        return bool(self._asleep)
 
     def wake(self) -> None:
         """Wake the reader, if it still sleeps."""

@@ -37,6 +37,7 @@ from libzmq_py.sockets.lb import LostPipe
 # Flags are made plain numbers (`index`) before they are looked at: the arithmetic of an enum's members is slow.
 _DONTWAIT: Final = 1
 _SNDMORE: Final = 2
+_HWMS: Final = frozenset({int(SocketOption.SNDHWM), int(SocketOption.RCVHWM)})
 _POLLIN: Final = 1
 _POLLOUT: Final = 2
 # Seconds of a wait that count as short, and how many of those in a row make a conversation; how many connections a
@@ -44,6 +45,8 @@ _POLLOUT: Final = 2
 _SOON: Final = 0.005
 _SOON_ENOUGH: Final = 4
 _MAX_INPUTS: Final = 15
+# What most sockets have of a message that was received in part. Never added to.
+_NO_PARTS: Final[deque[Frame]] = deque()
 
 
 class SocketBase(SocketEndpoints):
@@ -55,6 +58,11 @@ class SocketBase(SocketEndpoints):
     # Defaults on the class, here and in the other parts: what most sockets never change until they are closed, and what
     # no message asks for. An object of up to 30 attributes of its own needs no dict.
     thread_safe = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # Hot path: a wake-up passes no frame that only passes it on.
+        cls.read_activated = cls.xread_activated  # type: ignore[method-assign]
 
     def __init__(self, ctx: Any, tid: int, sid: int, type_: int) -> None:
         """Use `ctx.create_socket`.
@@ -77,7 +85,7 @@ class SocketBase(SocketEndpoints):
         self._inprocs = {}
         self.last_endpoint = ""
         # Frames of the current message that recv has not given yet.
-        self._rcv_parts: deque[Frame] = deque()
+        self._rcv_parts: deque[Frame] = _NO_PARTS
         self._fq = None
         self._straight_fq = None
         self._straight_out = None
@@ -86,8 +94,6 @@ class SocketBase(SocketEndpoints):
         self._in_row = self._out_row = 0
         # Messages in a row that were not waited for long; see `_came_soon`.
         self._soon = 0
-        # Hot path: a wake-up passes no frame that only passes it on.
-        self.read_activated = self.xread_activated  # type: ignore[method-assign]
         self._single_connect = False
 
     def __repr__(self) -> str:
@@ -249,6 +255,8 @@ class SocketBase(SocketEndpoints):
             if msg is None:
                 msg = self._recv_wait(flags)
             if type(msg) is tuple:
+                if self._rcv_parts is _NO_PARTS:
+                    self._rcv_parts = deque()
                 self._rcv_parts.extend(msg)
                 return self._rcv_parts.popleft()
             if self._straight_fq is not None:
@@ -454,11 +462,13 @@ class SocketBase(SocketEndpoints):
             ZMQError: EINVAL for an unknown option or a value it does not take; ETERM.
         """
         with self._sync:
-            self._check_terminated()
+            if self._commands or self.in_run is not None or self.out_run is not None:
+                self._check_terminated()
+            options = self._own_options() if self._options_shared else self.options
             if self.xsetsockopt(option, value):
                 return
-            self.options.setsockopt(option, value)
-            if option in (SocketOption.SNDHWM, SocketOption.RCVHWM):
+            options.setsockopt(option, value)
+            if option in _HWMS:
                 self._update_pipe_hwms()
 
     def _update_pipe_hwms(self) -> None:

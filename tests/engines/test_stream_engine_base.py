@@ -151,7 +151,7 @@ def test_many_batches_leave_others_their_turn(rig: MakeRig) -> None:
             pass
         return [b"x"]
 
-    push.engine._pull_msgs = endless
+    push.session.pull_msgs = endless
     push.engine.restart_output()
     assert len(calls) < 100
     assert push.events & 2
