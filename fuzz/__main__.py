@@ -15,7 +15,8 @@ import tempfile
 import time
 from typing import NamedTuple
 
-from fuzz.targets import NAMES, ROOT, inputs, load
+from fuzz import reached as keeper
+from fuzz.targets import NAMES, ROOT, inputs, load, reached
 
 CORPUS = ROOT / "corpus"
 # Limits of every input: seconds, and MiB of the whole process, which grows when anything is kept from one to the next.
@@ -59,6 +60,10 @@ def fuzz(name: str, runs: int, seconds: int, corpus: pathlib.Path, keep: bool = 
         found = corpus / "found" / name if keep else pathlib.Path(work, "found")
         found.mkdir(parents=True, exist_ok=True)
         before = set(found.iterdir())
+        start = pathlib.Path(work, "reached")
+        start.mkdir()
+        for number, data in enumerate(reached(name)):
+            (start / str(number)).write_bytes(data)
         options = [
             f"-dict={words}" if target.TOKENS else "-verbosity=1",
             f"-max_len={target.MAX_LEN}",
@@ -70,6 +75,7 @@ def fuzz(name: str, runs: int, seconds: int, corpus: pathlib.Path, keep: bool = 
             # Its own option, as libFuzzer's -runs leaves the process before the statistics are printed.
             *([f"-atheris_runs={runs}"] if runs else []),
             str(own),
+            str(start),
             *(str(folder) for kind in ("seeds", "saved") if (folder := ROOT / kind / name).is_dir()),
         ]
         started = time.monotonic()
@@ -128,6 +134,13 @@ def replay(names: list[str], paths: list[pathlib.Path], corpus: pathlib.Path | N
                 print(f"{name}: {path}", file=sys.stderr)
                 raise
             count += 1
+        for data in reached(name) if not paths else []:
+            try:
+                check(data)
+            except Exception:
+                print(f"{name}: {data.hex()} of reached/{name}", file=sys.stderr)
+                raise
+            count += 1
     return count
 
 
@@ -180,6 +193,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     again.add_argument("files", nargs="*", type=pathlib.Path)
     again.add_argument("--corpus", type=pathlib.Path, help="inputs gathered by earlier runs, too")
     commands.add_parser("seeds", help="write the seeds the targets define into fuzz/seeds")
+    gather = commands.add_parser("keep", help="add what a corpus reaches to fuzz/reached")
+    gather.add_argument("targets", nargs="*", choices=[*NAMES, []], metavar="TARGET")
+    gather.add_argument("--corpus", type=pathlib.Path, default=CORPUS, help="inputs gathered by earlier runs")
     keep = commands.add_parser("save", help="keep an input that has found something in fuzz/saved")
     keep.add_argument("target", choices=NAMES, metavar="TARGET")
     keep.add_argument("file", type=pathlib.Path)
@@ -200,6 +216,9 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{name}\n    " + (load(name).__doc__ or "").strip().replace("\n", "\n    "))
     elif options.command == "seeds":
         write_seeds(names)
+    elif options.command == "keep":
+        for name in options.targets or names:
+            print(f"{name}: {keeper.write(name, options.corpus)} inputs", flush=True)
     elif options.command == "save":
         print(save(options.target, options.file))
     elif options.command == "replay":

@@ -239,7 +239,7 @@ def handshake_cuts(connection: Connection, stream: bytes) -> list[int]:
     """
     cuts = []
     engine = connection.engine
-    size = 1 if len(stream) <= BYTEWISE_MAX else 97
+    size = 1 if len(stream) <= BYTEWISE_MAX else 97 + len(stream) // 50
     for position in range(0, len(stream), size):
         before = len(connection.sock.sent), engine._stage
         handshaking = engine._stage is not Stage.READY

@@ -9,7 +9,7 @@ from typing import Any
 import nacl.bindings
 import pytest
 
-from libzmq_py.codecs import decoder
+from libzmq_py.codecs import body_decoder, decoder
 from libzmq_py.engines import stream_engine_base, zmtp_engine
 from libzmq_py.mechanisms import mechanism
 from libzmq_py.mechanisms.curve.server import CurveServer
@@ -75,6 +75,8 @@ def test_what_noise_costs_the_server(operations: list[str]) -> None:
         (decoder._GROWTH == 4, "four times what has come"),
         (decoder._FIRST_ROOM == 256 * 1024, "or 256 KiB, or as much"),
         (2 * decoder._LARGEST_KEPT == 32 * 1024 * 1024, "above 32 MiB address space only"),
+        (body_decoder.WINDOW == 512 * 1024, "a window of 512 KiB"),
+        (body_decoder._HELD == 64 * 1024, "once 64 KiB have come"),
         (decoder._FRAME_COST == 48, "48 bytes for each frame"),
         (options().handshake_ivl == 30_000, "HANDSHAKE_IVL (30 s)"),
     ],

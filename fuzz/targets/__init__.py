@@ -27,3 +27,9 @@ def load(name: str) -> Any:
 def inputs(name: str, *kinds: str) -> list[pathlib.Path]:
     """The kept inputs of a target: `seeds`, and `saved` ones that have found something."""
     return sorted(path for kind in kinds for path in (ROOT / kind / name).glob("*") if path.is_file())
+
+
+def reached(name: str) -> list[bytes]:
+    """What fuzzing a target has gathered, less what reaches nothing new; see `fuzz/reached.py`."""
+    path = ROOT / "reached" / name
+    return list(map(bytes.fromhex, path.read_text("ascii").splitlines())) if path.exists() else []

@@ -82,7 +82,8 @@ def check(data: bytes) -> None:
     else:
         require(False, "it waits")
     require("Traceback" not in log.text, "a traceback")
-    require(SECRET.decode() not in log.text or SECRET in b"".join(frames[:7]), "a password in the log")
+    # Without its first letter, which may be the end of an escape sequence: "\x1aSecret...".
+    require(SECRET.decode() not in log.text or SECRET[1:] in b"".join(frames[:7]), "a password in the log")
     _check_answer(policy, frames, answered.sent)
 
 

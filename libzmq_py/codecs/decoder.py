@@ -100,6 +100,9 @@ class FrameCollector:
         """Where the next bytes of the body go. Never empty while some are missing."""
         return self._view[self._filled :]
 
+    def release(self) -> None:
+        """Nothing was put into `window`, and nothing will be for a while: where it is shared, others may have it."""
+
     def advance(self, count: int) -> bytes | None:
         """So many bytes were put into `window`; the body, once it is whole.
 

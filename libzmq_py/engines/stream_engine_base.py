@@ -253,7 +253,8 @@ class StreamEngineBase(IOObject):
         else:
             self._process_input(data)
         if len(data) == size and decoder is not None and decoder.collector.direct and not self._input_stopped:
-            self._read_body(decoder)  # one has begun, and more of it is there
+            if decoder is self._decoder:  # the connection has not ended
+                self._read_body(decoder)  # a large body has begun, and more of it is there
 
     def _read_body(self, decoder: Decoder) -> None:
         """Read of a large body what is there into its place."""
@@ -261,6 +262,7 @@ class StreamEngineBase(IOObject):
             with decoder.collector.window() as window:
                 count = self._sock.recv_into(window)
         except (BlockingIOError, InterruptedError):
+            decoder.collector.release()
             return
         except OSError as error:
             self._read_failed(error.errno or errno.EIO, error)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.constants import SocketType
 from libzmq_py.endpoint import EndpointType, EndpointUriPair
 from libzmq_py.engines import stream_engine_base
@@ -189,6 +190,37 @@ def test_a_large_body_is_read_on_at_once(rig: MakeRig) -> None:
     pull.peer.sendall(frame(b"x" * 150_000))
     pull.engine.in_event()
     assert pull.session.received == [b"x" * 150_000]
+
+
+def test_a_large_body_behind_what_ends_the_connection(rig: MakeRig) -> None:
+    """Nothing more is read (fuzzing): the descriptor is closed, and its number may be somebody else's by now."""
+    pull = rig()
+    pull.peer.sendall(frame(b"\4PING", 4) + frame(b"x" * 150_000))
+    sock, used = pull.sock, []
+
+    class Watched:
+        def recv_into(self, window: memoryview) -> int:
+            used.append(len(window))
+            return sock.recv_into(window)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(sock, name)
+
+    pull.engine._sock = Watched()
+    pull.engine.in_event()
+    assert len(pull.session.errors) == 1
+    assert used == []
+
+
+def test_a_window_into_which_nothing_comes(rig: MakeRig) -> None:
+    """It is given up at once, as others may use it: a read that was full need not mean that more is there."""
+    pull = rig()
+    decoder = pull.engine._decoder = V2Decoder(-1).bodies()
+    pull.peer.sendall(frame(b"x" * 100_000)[:8192])
+    pull.engine.in_event()
+    assert decoder.collector.direct
+    assert decoder.collector._buffer is None
+    assert len(decoder.collector.tail) == 8192
 
 
 @pytest.mark.parametrize("how", ["closes", "resets"])

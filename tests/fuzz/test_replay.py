@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 from fuzz import __main__ as runner
+from fuzz import source
 from fuzz.mutate import mutations
-from fuzz.source import Broken, Source, bytewise, cut, require, ways
-from fuzz.targets import NAMES, ROOT, inputs, load
+from fuzz.reached import worth_keeping
+from fuzz.source import Broken, Source, bytewise, cut, require, turns, ways
+from fuzz.targets import NAMES, ROOT, inputs, load, reached
 from tests.support.waiting import seconds
 
 # Of each target, so that all of them take a few seconds.
@@ -36,6 +38,19 @@ def test_kept_inputs(name: str) -> None:
         started = time.monotonic()
         load(name).check(path.read_bytes())
         assert time.monotonic() - started < LIMIT, path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_fuzzing_has_reached(name: str) -> None:
+    """Inputs that run the package in ways that nothing shorter does, each in all ways of the target."""
+    for data in reached(name):
+        started = time.monotonic()
+        try:
+            load(name).check(data)
+        except Exception:
+            print(f"input: {data!r}")
+            raise
+        assert time.monotonic() - started < LIMIT, data
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,7 +90,7 @@ def test_only_one_file_needs_atheris() -> None:
 
 def test_every_folder_belongs_to_a_target() -> None:
     """No input is left behind that nothing replays."""
-    for kind in ("seeds", "saved"):
+    for kind in ("seeds", "saved", "reached"):
         assert {path.name for path in (ROOT / kind).iterdir()} <= set(NAMES)
 
 
@@ -116,6 +131,26 @@ def test_pieces_are_the_whole(data: bytes) -> None:
     assert cut(data) == cut(data)
 
 
+def test_one_way_while_fuzzing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for the same data; over some inputs, all of them. Else all ways at once."""
+    assert list(turns(b"data", 4)) == [0, 1, 2, 3]
+    monkeypatch.setattr(source, "_one_way", True)
+    taken = {data: list(turns(data, 4)) for data in (b"%d" % number for number in range(60))}
+    assert all(len(one) == 1 for one in taken.values())
+    assert {one for (one,) in taken.values()} == {0, 1, 2, 3}
+    assert all(list(turns(data, 4)) == one for data, one in taken.items())
+    assert len(list(ways(b"data"))) == 1
+
+
+def test_what_is_worth_keeping() -> None:
+    """The shortest input for each way through the package, and none that only repeats."""
+    check = load("z85").check
+    few = worth_keeping(check, [], [b"\0" * 20, b"\0" * 20, b"\0" * 24, b"\0"])
+    assert few == [b"\0", b"\0" * 20][: len(few)]
+    assert few
+    assert worth_keeping(check, few, [b"\0" * 20, b"\0"]) == []
+
+
 def test_require() -> None:
     """It fails with what it was told, cut to a size that can be read."""
     require(True, "not this")
@@ -134,7 +169,7 @@ def test_the_runner_lists_and_replays() -> None:
     again = subprocess.run(
         [*command, "replay", "z85"], cwd=ROOT.parent, capture_output=True, text=True, check=True, timeout=50
     )
-    assert again.stdout == f"{len(inputs('z85', 'seeds', 'saved'))} inputs\n"
+    assert again.stdout == f"{len(inputs('z85', 'seeds', 'saved')) + len(reached('z85'))} inputs\n"
 
 
 def test_what_was_found_is_kept(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
