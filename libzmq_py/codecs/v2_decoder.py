@@ -14,7 +14,7 @@ import functools
 import struct
 from typing import TYPE_CHECKING, Final
 
-from libzmq_py.codecs.decoder import COMMAND_FLAG, LARGE, LARGE_FLAG, DecodeError, FrameDecoder, msg_flags
+from libzmq_py.codecs.decoder import COMMAND_FLAG, LARGE, LARGE_FLAG, LONG_TAIL, DecodeError, FrameDecoder, msg_flags
 from libzmq_py.msg import Message, Msg
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class V2Decoder(FrameDecoder):
             return out
         collector = self.collector
         if collector.missing:
-            body, data = collector.add(data)
+            body, data = self._add_to_large(data)
             if body is None:
                 return out
             self._emit(self._flags, body, out)
@@ -119,7 +119,7 @@ class V2Decoder(FrameDecoder):
                 start = pos + 2
                 stop = start + size
             if stop > end:
-                if stop - end > LARGE:
+                if stop - end > LARGE or end - start > LONG_TAIL:
                     self._begin_large(data[start:], stop - end, flags)
                     pos = end
                 break

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = Logger("libzmq_py.engine")
 
-_MIN_READ: Final = 8192
+MIN_READ: Final = 8192
 _MAX_READ: Final = 1 << 18
 # Aim of one batch out, in bytes; and its most messages.
 _OUT_BATCH_BYTES: Final = 1 << 17
@@ -84,7 +84,7 @@ class StreamEngineBase(IOObject):
         self._held: list[Message] | None = None
         self._input_stopped = False
         self._output_stopped = True
-        self._read_size = _MIN_READ
+        self._read_size = MIN_READ
         self._pull_limit = 16
         # Frames of the engine's own, to be sent before the next messages.
         self._control: Sequence[Message] = ()
@@ -206,10 +206,10 @@ class StreamEngineBase(IOObject):
         """
         size = self._read_size
         decoder = self._decoder
+        if decoder is not None and decoder.collector.direct:
+            self._read_body(decoder)
+            return
         try:
-            if decoder is not None and decoder.collector.direct:
-                self._read_body(decoder)
-                return
             data = self._sock.recv(size)
         except (BlockingIOError, InterruptedError):
             return
@@ -221,21 +221,30 @@ class StreamEngineBase(IOObject):
             return
         if len(data) == size:
             self._read_size = min(size * 4, _MAX_READ)
-        elif size > _MIN_READ and len(data) * 8 < size:
+        elif size > MIN_READ and len(data) * 8 < size:
             self._read_size = size >> 1
         if self._process_input is None:
             self._process_batch(data)
         else:
             self._process_input(data)
+        if len(data) == size and decoder is not None and decoder.collector.direct and not self._input_stopped:
+            self._read_body(decoder)  # one has begun, and more of it is there
 
     def _read_body(self, decoder: Decoder) -> None:
-        with decoder.collector.window() as window:
-            count = self._sock.recv_into(window)
+        """Read of a large body what is there into its place."""
+        try:
+            with decoder.collector.window() as window:
+                count = self._sock.recv_into(window)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._read_failed(error.errno or errno.EIO, error)
+            return
         if not count:
             self._read_failed(errno.EPIPE, "closed by the peer in the middle of a frame")
             return
         # The next read brings a header, and should bring little of a body that would have to be copied out of it.
-        self._read_size = _MIN_READ
+        self._read_size = MIN_READ
         self._process_msgs(decoder, decoder.received(count))
 
     def _read_failed(self, err: int, cause: object) -> None:

@@ -183,6 +183,37 @@ def test_what_arrives_is_pushed(rig: MakeRig) -> None:
     assert pull.session.received == [b"a", (b"b", b"c"), b"d" * 300_000]
 
 
+def test_a_large_body_is_read_on_at_once(rig: MakeRig) -> None:
+    """The read that brings its header was full, so more of it is there: no wait lies in between."""
+    pull = rig()
+    pull.peer.sendall(frame(b"x" * 150_000))
+    pull.engine.in_event()
+    assert pull.session.received == [b"x" * 150_000]
+
+
+@pytest.mark.parametrize("how", ["closes", "resets"])
+def test_the_peer_goes_in_the_middle_of_a_large_body(rig: MakeRig, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """The connection ends; nothing of the body is delivered."""
+    pull = rig()
+    pull.send(frame(b"x" * 1_000_000)[:100_000])
+    if how == "closes":
+        pull.peer.close()
+        pull.settle()
+    else:
+
+        class Broken:
+            def recv_into(self, _window: memoryview) -> int:
+                raise OSError(errno.ECONNRESET, "reset")
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(pull.sock, name)
+
+        monkeypatch.setattr(pull.engine, "_sock", Broken())
+        pull.engine.in_event()
+    assert pull.session.received == []
+    assert pull.session.errors == [(True, CONNECTION)]
+
+
 def test_a_full_session_stops_the_input(rig: MakeRig) -> None:
     """What it does not take is held, in order, and nothing more is read until it takes messages again."""
     pull = rig()

@@ -43,7 +43,7 @@ class ReqSession(SessionBase):
                 super().push_msgs(msgs[:index])
                 raise ProtocolError("reply without its envelope")
         pipe = self._pipe
-        return 0 if pipe is None else pipe.send_batch(msgs)
+        return len(msgs) if pipe is None else pipe.send_batch(msgs)
 
 
 def _is_reply(msg: Message) -> bool:
