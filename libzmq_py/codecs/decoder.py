@@ -18,6 +18,8 @@ from typing import Final, Protocol
 from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg
 
 _LARGEST_KEPT: Final = 1 << 24
+# Some buffers of reads, and what is made of them: see `keep_pages`.
+_LEAST_KEPT: Final = 1 << 22
 _NO_BODY: Final = memoryview(b"")
 MORE_FLAG: Final = 1
 LARGE_FLAG: Final = 2
@@ -65,7 +67,7 @@ class FrameCollector:
             DecodeError: there is no memory for it.
         """
         try:
-            _keep_pages(len(start) + missing)
+            keep_pages(len(start) + missing)
             self._body = io.BytesIO(_maker()(len(start) + missing))
         except MemoryError as error:
             raise DecodeError(f"no memory for a frame of {len(start) + missing} bytes") from error
@@ -180,16 +182,17 @@ def _maker() -> Callable[[int], bytes]:
 _largest_freed = [0]
 
 
-def _keep_pages(size: int) -> None:
+def keep_pages(size: int) -> None:
     """Have the C library keep the pages of blocks of this size, once they are freed, for the next ones.
 
     Hot path: glibc takes blocks from 128 KiB up from the system one by one, and each page of each costs a fault, which
     for a frame of 1 MiB is more than the copy from the kernel. It stops doing so for blocks below the largest that was
-    freed, up to 32 MiB. So free a larger one, once; it is never touched, so it costs no pages.
+    freed, up to 32 MiB, and gives memory back when twice that is free. So free a larger one, once; it is never touched,
+    so it costs no pages.
     """
     if _largest_freed[0] <= size <= _LARGEST_KEPT:
-        _largest_freed[0] = 2 * size
-        bytes(2 * size)
+        _largest_freed[0] = max(2 * size, _LEAST_KEPT)
+        bytes(_largest_freed[0])
 
 
 class FrameDecoder:

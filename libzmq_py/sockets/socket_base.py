@@ -17,11 +17,12 @@ socket, but for `inc_seqnum`, `stop` and the monitor's events.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from operator import index
-from threading import RLock
+from threading import RLock, current_thread, main_thread
 from typing import Any, Final
 
 from libzmq_py.constants import Errno, SocketOption
@@ -44,6 +45,8 @@ _POLLOUT: Final = 2
 _SOON: Final = 0.005
 _SOON_ENOUGH: Final = 4
 _MAX_INPUTS: Final = 15
+# So many more, if the thread is one that had better not read.
+_NOT_SO_SOON: Final = -1000
 
 
 class SocketBase(SocketEndpoints):
@@ -55,6 +58,10 @@ class SocketBase(SocketEndpoints):
     # Defaults on the class, here and in the other parts: what most sockets never change until they are closed, and what
     # no message asks for. An object of up to 30 attributes of its own needs no dict.
     thread_safe = False
+    # True of types for whom nothing comes before they have sent something: REQ, REP.
+    _converses = False
+    # When the last message of a stream of large ones had been waited for; see `_came_soon`.
+    _served = 0.0
 
     def __init__(self, ctx: Any, tid: int, sid: int, type_: int) -> None:
         """Use `ctx.create_socket`.
@@ -354,20 +361,44 @@ class SocketBase(SocketEndpoints):
             if msg is not None:
                 pipe = self._fq.last_in if self._fq is not None else None
                 if pipe is not None and pipe.direct_input is not None:
-                    self._came_soon(pipe, time.monotonic() - start)
+                    self._came_soon(pipe, start)
+                elif self._served:
+                    self._still_soon(start)
                 return msg
             if timeout > 0:
                 timeout = _remaining_ms(deadline)
 
-    def _came_soon(self, pipe: Pipe, waited: float) -> None:
-        """A lone message was waited for: when that goes on like this, this thread had better read it itself."""
-        if waited > _SOON:
+    def _came_soon(self, pipe: Pipe, start: float) -> None:
+        """A message was waited for since `start`: when that goes on like this, this thread had better read it itself.
+
+        Large messages of a stream (the engine says so) only while it does little but wait: nobody reads while it does
+        something else.
+        """
+        now = time.monotonic()
+        waited = now - start
+        busy = 0.0
+        if not self._converses:
+            busy = start - self._served
+            self._served = now
+        if waited > _SOON or busy * 2 > waited:
             self._soon = 0
             return
         self._soon += 1
-        if self._soon >= _SOON_ENOUGH and len(self.mailbox.inputs) < _MAX_INPUTS and pipe.direct_input is not None:
+        if self._soon == _SOON_ENOUGH and not self._converses and _handles_signals():
+            self._soon = _NOT_SO_SOON
+        elif self._soon >= _SOON_ENOUGH and len(self.mailbox.inputs) < _MAX_INPUTS and pipe.direct_input is not None:
             self._soon = 0
             pipe.direct_input(self.mailbox)
+
+    def _still_soon(self, start: float) -> None:
+        """This thread reads a stream by itself: when it is busy, the I/O thread had better."""
+        now = time.monotonic()
+        busy = start - self._served
+        self._served = now
+        self._soon = self._soon + 1 if busy > now - start else 0
+        if self._soon >= _SOON_ENOUGH:
+            self._soon = 0
+            self.mailbox.give_back_inputs()
 
     @property
     def rcvmore(self) -> bool:
@@ -438,7 +469,9 @@ class SocketBase(SocketEndpoints):
                 if events:
                     pipe = self._fq.only_pipe if self._fq is not None and events & _POLLIN else None
                     if pipe is not None and pipe.direct_input is not None:
-                        self._came_soon(pipe, time.monotonic() - start)
+                        self._came_soon(pipe, start)
+                    elif self._served:
+                        self._still_soon(start)
                     return events
                 if timeout > 0:
                     timeout = int((deadline - time.monotonic()) * 1000 + 0.999)
@@ -567,6 +600,17 @@ def flag_value(option: int, value: int | bytes | None) -> bool:
     if not isinstance(value, int) or value < 0:
         raise refused_option(option, value, "an int of at least 0")
     return value != 0
+
+
+def _handles_signals() -> bool:
+    """True in a thread that may run a signal handler of the program's own at any moment.
+
+    A handler may wait for something that an I/O thread does, and that one waits for whoever reads in its place.
+    """
+    if current_thread() is not main_thread():
+        return False
+    handlers = map(signal.getsignal, range(1, signal.NSIG))
+    return any(callable(handler) and handler is not signal.default_int_handler for handler in handlers)
 
 
 def _remaining_ms(deadline: float) -> int:
