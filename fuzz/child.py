@@ -19,9 +19,11 @@ def main() -> None:
     logging.getLogger("libzmq_py").addHandler(_Formats(level=logging.DEBUG))
     logging.getLogger("libzmq_py").propagate = False
     with atheris.instrument_imports(include=["libzmq_py"]):
+        from fuzz.source import take_one_way
         from fuzz.targets import load
 
         target = load(name)
+    take_one_way()
     atheris.Setup([sys.argv[0], *options], target.check)
     atheris.Fuzz()
 

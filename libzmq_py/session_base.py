@@ -149,7 +149,7 @@ class SessionBase(Own, IOObject):
     def push_msgs(self, msgs: list[Message]) -> int:
         """What the peer sends; the socket is woken. Hot path: once per batch."""
         pipe = self._pipe
-        return 0 if pipe is None else pipe.send_batch(msgs)
+        return len(msgs) if pipe is None else pipe.send_batch(msgs)
 
     def push_routing_id(self, routing_id: bytes) -> bool:
         """The peer's routing id, for sockets that want it."""
@@ -221,6 +221,10 @@ class SessionBase(Own, IOObject):
             self._cancel_linger_timer()
             if not self.is_terminating and self.options.raw_socket:
                 self._close_raw_peer()
+            elif not self.is_terminating and not self._pending and self._engine is not None:
+                # The socket has no place for the peer, so what it sends is dropped. It is still to be read: else nobody
+                # would notice when it goes, and a peer that comes again and again would take all descriptors.
+                self._engine.restart_input()
         elif pipe is self._zap_pipe:
             self._zap_pipe = None
             if self._engine is not None and not self._pending:

@@ -274,7 +274,7 @@ def test_ghsa_fc3w_qxf5_7hp6(step: int, limit: int) -> None:
         collector = decoder.collector
         if collector.missing:
             with collector.window() as window:
-                assert len(window) == collector.missing
+                assert 0 < len(window) <= collector.missing
                 count = min(step, len(window), len(data) - pos)
                 window[:count] = data[pos : pos + count]
             got += decoder.received(count)

@@ -61,19 +61,19 @@ def _message(source: Source, version: str) -> tuple[Any, Any]:
     kind = source.byte() % 8
     if kind == 6:
         body = bytes(_SIZES[source.byte() % len(_SIZES)])
-        return body, (body,)
+        return body, body
     if kind in (4, 5):
         frames = tuple(source.chunk() for _ in range(1 + source.byte() % 6))
         sent = frames if kind == 4 else tuple(map(memoryview, frames))
-        return (sent if len(sent) > 1 else frames[0]), frames
+        return (sent, frames) if len(sent) > 1 else (frames[0], frames[0])
     body = source.chunk()
     if kind == 7:
-        return Msg(memoryview(body)), (body,)
+        return Msg(memoryview(body)), body
     if kind == 0 or (version == "1" and kind == 3):
-        return body, (body,)
+        return body, body
     if kind == 3:
         return Msg(body, COMMAND), (4, body)
     command = Msg(body, SUBSCRIBE if kind == 1 else CANCEL)
     if version == "3.1":
         return command, (4, (b"\x09SUBSCRIBE" if kind == 1 else b"\x06CANCEL") + body)
-    return command, ((b"\1" if kind == 1 else b"\0") + body,)
+    return command, (b"\1" if kind == 1 else b"\0") + body

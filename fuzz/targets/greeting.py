@@ -7,11 +7,13 @@ left in the poller; the same in any pieces. A socket with security never takes a
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from fuzz.memory import Connection, Result, handshake_cuts, split_at
-from fuzz.source import Source, cut, require
+from fuzz.source import BYTEWISE_MAX, Source, bytewise, cut, require, turns
 from libzmq_py.constants import SecurityMechanism, SocketType
+from libzmq_py.engines.zmtp_engine import Stage
 from libzmq_py.options import Options
 
 MAX_LEN = 250
@@ -65,30 +67,35 @@ def compare(options: Options, stream: bytes, *, ready_after: int = 0, **how: Any
         how: see `Connection`.
     """
     first = Connection(options, **how)
-    cuts = [ready_after] if ready_after else []
     first.feed(stream[:ready_after])
-    cuts += [ready_after + place for place in handshake_cuts(first, stream[ready_after:])]
+    if first.engine._stage is Stage.READY:
+        cuts = [ready_after]
+        first.feed(stream[ready_after:])
+        others = [_places(stream, ready_after, salt) for salt in turns(stream, 4)]
+    else:
+        cuts = [ready_after] if ready_after else []
+        cuts += [ready_after + place for place in handshake_cuts(first, stream[ready_after:])]
+        last = cuts[-1] if cuts else 0
+        others = [_places(stream, last, salt) if salt else [] for salt in turns(stream, 2)]
     expected = first.end()
     require(expected.ready <= 1, "ready twice")
     if how.get("zap_enabled"):
         modern = len(stream) > 10 and stream[0] == 0xFF and stream[9] & 1 and stream[10] > 1
         require(modern or not expected.ready, "an old peer is taken by a socket with security")
-    later = cuts[-1] if cuts else 0
-    for places in (cuts, [*cuts, *_places(stream, later)]):
+    for places in others:
         connection = Connection(options, **how)
-        for piece in split_at(stream, places):
+        for piece in split_at(stream, [*cuts, *places]):
             connection.feed(piece)
         result = connection.end()
         require(_stripped(result) == _stripped(expected), "two ways, two results", places, expected, result)
     return expected
 
 
-def _places(stream: bytes, start: int) -> list[int]:
-    places, position = [], start
-    for piece in cut(stream[start:]):
-        position += len(piece)
-        places.append(position)
-    return places
+def _places(stream: bytes, start: int, salt: int) -> list[int]:
+    """Where to cut what follows `start`; at every byte if `salt` is 0 and there are few."""
+    rest = stream[start:]
+    pieces = bytewise(rest) if not salt and len(rest) <= BYTEWISE_MAX else cut(rest, salt)
+    return list(itertools.accumulate(map(len, pieces), initial=start))[1:]
 
 
 def _stripped(result: Result) -> Result:

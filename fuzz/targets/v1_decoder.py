@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fuzz.source import Source, cut, require, ways
-from fuzz.targets.v2_decoder import LIMITS, LONGEST, MOST, SIZES, decode, decode_direct, one_by_one, together
+from fuzz.source import Source
+from fuzz.targets.v2_decoder import LIMITS, LONGEST, MOST, SIZES, compare, fill, together
 from libzmq_py.codecs.v1_decoder import V1Decoder
 
 MAX_LEN = 120
@@ -31,14 +31,7 @@ def check(data: bytes) -> None:
     limit = source.pick(LIMITS)
     stream = _program(source) if programmed else source.rest()
     expected, failed, certain = _by_hand(stream, limit)
-    results = [decode(V1Decoder(limit), pieces) for pieces in ways(stream)]
-    results.append(decode_direct(V1Decoder(limit), cut(stream, 7)))
-    if certain:
-        results.append((expected, failed))
-        plain, plain_failed = one_by_one(V1Decoder(limit), stream)
-        results.append((_bare(plain), plain_failed))
-    for result in results[1:]:
-        require(result == results[0], "two ways, two results", results[0], result)
+    compare(V1Decoder, limit, stream, (expected, failed) if certain else None, _bare)
 
 
 def _bare(frames: list[Any]) -> list[Any]:
@@ -54,7 +47,7 @@ def _program(source: Source) -> bytes:
             continue
         head = bytes((size + 1,)) if size < 254 and not odd & 16 else b"\xff" + (size + 1).to_bytes(8, "big")
         times = 1 + min(count % 20, 600 // (size + 1))
-        stream += (head + bytes((flags,)) + bytes((odd,)) * size) * times
+        stream += (head + bytes((flags,)) + fill(odd, size) * size) * times
         frames += times
     return stream
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fuzz.source import Source, bytewise, cut, frame, require, ways
+from fuzz.source import BYTEWISE_MAX, Source, bytewise, cut, frame, require, turns
 from libzmq_py.codecs.decoder import DecodeError
 from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.msg import COMMAND, MORE, Msg
@@ -34,6 +34,7 @@ LIMITS = (-1, 0, 10, 255, 256, 1000, 70_000)
 SIZES = (0, 1, 2, 3, 5, 8, 33, 127, 128, 200, 253, 254, 255, 256, 257, 300, 1000, 4096, 8182, 8191, 8192, 8193, 20_000)
 SIZES += (70_000, 131_072, 140_000)
 LONGEST, MOST = 20_000, 140
+_PLAIN = frozenset((bytes, tuple))
 # A body of this size may or may not find memory.
 _UNCERTAIN = 1 << 31
 
@@ -45,14 +46,36 @@ def check(data: bytes) -> None:
     limit = source.pick(LIMITS)
     stream = program(source) if programmed else source.rest()
     expected, failed, certain = by_hand(stream, limit)
-    results = [decode(V2Decoder(limit), pieces) for pieces in ways(stream)]
-    results.append(decode_direct(V2Decoder(limit), cut(stream, 7)))
-    if certain:
-        results.append((expected, failed))
-        plain, plain_failed = one_by_one(V2Decoder(limit), stream)
-        results.append((together(plain), plain_failed))
-    for result in results[1:]:
-        require(result == results[0], "two ways, two results", results[0], result)
+    compare(V2Decoder, limit, stream, (expected, failed) if certain else None, together)
+
+
+def compare(make: Any, limit: int, stream: bytes, expected: Any, gather: Any) -> None:
+    """Every way of decoding a stream gives `expected`; if that is None, what it gives in one piece.
+
+    Args:
+        make: the decoder, of its limit.
+        limit: in bytes, of a frame.
+        stream: what comes.
+        expected: messages, and whether an error ends them.
+        gather: makes messages of the frames that `next_frame` gives.
+    """
+    certain = expected is not None
+    if not certain:
+        expected = decode(make(limit), [stream])
+    for turn in turns(stream, 5 if len(stream) <= BYTEWISE_MAX else 4):
+        if turn == 0:
+            result = decode(make(limit), [stream])
+        elif turn == 1:
+            result = decode(make(limit), cut(stream))
+        elif turn == 2:
+            result = decode_direct(make(limit), cut(stream, 7))
+        elif turn == 3:
+            frames, failed = one_by_one(make(limit), stream)
+            # `next_frame` makes no room for a body, so that there is no memory for it is no error.
+            result = gather(frames), failed if certain else expected[1]
+        else:
+            result = decode(make(limit), bytewise(stream))
+        require(result == expected, "two ways, two results", turn, expected, result)
 
 
 def program(source: Source) -> bytes:
@@ -64,9 +87,17 @@ def program(source: Source) -> bytes:
             stream += source.take(odd >> 4)
             continue
         times = 1 + min(count % 140, 1500 // (size + 1))
-        stream += frame(flags, bytes((odd,)) * size) * times
+        stream += frame(flags, fill(odd, size) * size) * times
         frames += times
     return stream
+
+
+def fill(byte: int, size: int) -> bytes:
+    """What a body of this size consists of: not zeros, if it is large.
+
+    Something odd before it can make frames of its bytes, and tens of thousands of empty ones only take time.
+    """
+    return bytes((byte | 0x42 if size > 300 else byte,))
 
 
 def by_hand(stream: bytes, limit: int) -> tuple[list[Any], bool, bool]:
@@ -93,17 +124,19 @@ def by_hand(stream: bytes, limit: int) -> tuple[list[Any], bool, bool]:
 
 
 def together(frames: list[tuple[int, bytes]]) -> list[Any]:
-    """Frames (1 MORE, 4 COMMAND) as messages; a command may come between two parts."""
+    """Frames (1 MORE, 4 COMMAND) as messages, commands as (flags, body); they may come between two parts."""
     out: list[Any] = []
     parts: list[bytes] = []
     for flags, body in frames:
         if flags & 4:
             out.append((flags, body))
-            continue
-        parts.append(body)
-        if not flags & 1:
-            out.append(tuple(parts))
+        elif flags & 1:
+            parts.append(body)
+        elif parts:
+            out.append((*parts, body))
             parts = []
+        else:
+            out.append(body)
     return out
 
 
@@ -111,7 +144,15 @@ def shown(message: Any) -> Any:
     """A message as `together` has it."""
     if isinstance(message, Msg):
         return (4 if message.flags & COMMAND else 0) | (1 if message.flags & MORE else 0), message.data
-    return message if isinstance(message, tuple) else (message,)
+    return message
+
+
+def all_shown(decoder: Any, messages: list[Any]) -> list[Any]:
+    """What a decoder has just given."""
+    if decoder.has_commands:
+        return list(map(shown, messages))
+    require(_PLAIN.issuperset(map(type, messages)), "commands that are not told of, or no messages")
+    return messages
 
 
 def decode(decoder: Any, pieces: list[bytes]) -> tuple[list[Any], bool]:
@@ -120,10 +161,7 @@ def decode(decoder: Any, pieces: list[bytes]) -> tuple[list[Any], bool]:
     come = 0
     for piece in pieces:
         come += len(piece)
-        messages = decoder.decode(piece)
-        if any(isinstance(message, Msg) for message in messages):
-            require(decoder.has_commands, "commands that are not told of")
-        out += map(shown, messages)
+        out += all_shown(decoder, decoder.decode(piece))
         require(len(decoder.collector.tail) <= come, "more is kept than has come")
         if decoder.error is not None:
             require(isinstance(decoder.error, DecodeError), "another error", decoder.error)
@@ -141,10 +179,10 @@ def decode_direct(decoder: Any, pieces: list[bytes]) -> tuple[list[Any], bool]:
                 with decoder.collector.window() as window:
                     count = min(len(window), len(piece))
                     window[:count] = piece[:count]
-                out += map(shown, decoder.received(count))
+                out += all_shown(decoder, decoder.received(count))
                 piece = piece[count:]
             else:
-                out += map(shown, decoder.decode(piece[: 1 + len(piece) // 2]))
+                out += all_shown(decoder, decoder.decode(piece[: 1 + len(piece) // 2]))
                 piece = piece[1 + len(piece) // 2 :]
     return out, decoder.error is not None
 

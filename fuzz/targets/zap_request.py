@@ -2,7 +2,7 @@
 """What a ZAP handler is asked (auth/base.py).
 
 Any frames get one answer, or none if there is nobody to give it to: 200 exactly for those whom the policy lets in, 400
-for others; 500 only for a key that is none. No log shows a password.
+for others. No log shows a password, or a traceback.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Log(logging.Handler):
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.text += record.getMessage() + str(record.exc_info)
+        self.text += self.format(record)
 
 
 class _Socket:
@@ -81,6 +81,7 @@ def check(data: bytes) -> None:
         pass
     else:
         require(False, "it waits")
+    require("Traceback" not in log.text, "a traceback")
     require(SECRET.decode() not in log.text or SECRET in b"".join(frames[:7]), "a password in the log")
     _check_answer(policy, frames, answered.sent)
 
@@ -135,8 +136,8 @@ def _policy(policy: int, frames: list[bytes]) -> bytes:
 
 
 def _curve_policy(kind: int, domain: bytes, key: bytes) -> bytes:
-    if len(key) % 4:
-        return b"500"
+    if len(key) != 32:
+        return b"400"
     if kind == 1:
         return b"200"
     known = key == _KEY and domain == b"domain" and kind != 0

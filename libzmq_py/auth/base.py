@@ -7,8 +7,9 @@ address first; a peer they let pass has still to prove who it is.
 Mirrors: pyzmq's zmq/auth/base.py.
 Departs, from pyzmq: ``"*"`` is what holds for domains that have no entry of their own, as pyzmq documents, and not only
 for the empty domain. A directory of keys is looked at again when a file in it was added, removed or changed. A
-mechanism that is not known is refused whatever the address. An exception in a callback refuses the peer (500) and is
-logged; it does not end the handler. Passwords are compared in constant time and never logged.
+mechanism that is not known is refused whatever the address, a CURVE key of other than 32 bytes whatever the policy. An
+exception in a callback refuses the peer (500) and is logged; it does not end the handler. Passwords are compared in
+constant time and never logged.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ VERSION: Final = b"1.0"
 _ENDPOINT: Final = "inproc://zeromq.zap.01"
 _ANY_DOMAIN: Final = "*"
 _REQUEST_FRAMES: Final = 6
+_KEY_SIZE: Final = 32
 
 # What of a directory must stay the same for its keys to stay the same: name, time of change and size of each file.
 _State = frozenset[tuple[str, int, int]]
@@ -219,6 +221,9 @@ class Authenticator:
             username, password = (part.decode(self.encoding, "replace") for part in credentials)
             return *self._authenticate_plain(domain, username, password), username
         if mechanism == b"CURVE" and len(credentials) == 1:
+            if len(credentials[0]) != _KEY_SIZE:
+                self.log.error("Invalid credentials: a CURVE key of %d bytes", len(credentials[0]))
+                return False, b"Invalid credentials", ""
             allowed, reason = await self._authenticate_curve(domain, credentials[0])
             return allowed, reason, self.curve_user_id(credentials[0]) if allowed else ""
         if mechanism == b"GSSAPI" and len(credentials) == 1:

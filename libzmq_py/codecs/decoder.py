@@ -17,17 +17,23 @@ from typing import Final, Protocol
 
 from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg
 
-_LARGEST_KEPT: Final = 1 << 24
-# Some buffers of reads, and what is made of them: see `keep_pages`.
-_LEAST_KEPT: Final = 1 << 22
 _NO_BODY: Final = memoryview(b"")
 MORE_FLAG: Final = 1
 LARGE_FLAG: Final = 2
 COMMAND_FLAG: Final = 4
-# A frame that lacks more than this many bytes is collected in pieces instead of being scanned again.
+# A frame that lacks more than this many bytes is collected in pieces instead of being scanned again; and one of which
+# more than that has come, as a peer may send the rest byte by byte.
 LARGE: Final = 8192
+LONG_TAIL: Final = 4 * LARGE
 # A frame that lacks at least this is read into its place; for smaller ones a read that goes beyond its end is better.
 DIRECT: Final = 1 << 17
+# For a body that has been announced so much memory is taken at once; see `FrameCollector`.
+_FIRST_ROOM: Final = 1 << 18
+_GROWTH: Final = 4
+# Above twice this size the system gives a block the pages that are used, and no others.
+_LARGEST_KEPT: Final = 1 << 24
+# Some buffers of reads, and what is made of them: see `keep_pages`.
+_LEAST_KEPT: Final = 1 << 22
 # What MAXMSGSIZE -1 stands for: a size that no memory holds is an error even so.
 NO_LIMIT: Final = 2**48
 # See `Gathering`; the last is what a frame costs besides its content, about.
@@ -43,12 +49,15 @@ class DecodeError(Exception):
 class FrameCollector:
     """Keeps what was read of a frame whose end has not come: the tail of a buffer, or a large body in the making.
 
-    A large body is made once, in its final size, and filled in place, from `add` or straight from the descriptor
-    through `window` and `advance`.  `BytesIO` gives the finished bytes away without a copy (its buffer is a bytes
-    object, and nobody else holds it).
+    A large body is filled in place, from `add` or straight from the descriptor through `window` and `advance`.
+    `BytesIO` gives the finished bytes away without a copy (its buffer is a bytes object, and nobody else holds it).
+
+    A header costs its sender nine bytes, so it is not believed: there is room for `_GROWTH` times as much as has come,
+    and for `_FIRST_ROOM` at least. Hot path: for as much as the largest body that has come before, too, so that one
+    large message after the other is made in its final size at once.
     """
 
-    __slots__ = ("_body", "_filled", "_view", "direct", "missing", "tail")
+    __slots__ = ("_body", "_filled", "_largest", "_view", "direct", "missing", "tail")
 
     def __init__(self) -> None:
         self.tail = b""
@@ -59,6 +68,8 @@ class FrameCollector:
         self._body: io.BytesIO | None = None
         self._view = _NO_BODY
         self._filled = 0
+        # Of the bodies that have come.
+        self._largest = _FIRST_ROOM
 
     def begin(self, start: bytes, missing: int) -> None:
         """A large body has begun; `missing` bytes of it are still to come.
@@ -66,38 +77,66 @@ class FrameCollector:
         Raises:
             DecodeError: there is no memory for it.
         """
-        try:
-            keep_pages(len(start) + missing)
-            self._body = io.BytesIO(_maker()(len(start) + missing))
-        except MemoryError as error:
-            raise DecodeError(f"no memory for a frame of {len(start) + missing} bytes") from error
-        self._view = self._body.getbuffer()
-        self._view[: len(start)] = start
         self._filled = len(start)
         self.missing = missing
         self.direct = missing >= DIRECT
+        self._make_room(start)
+
+    def _make_room(self, body: bytes | memoryview) -> None:
+        """Move what has come of the body to where there is room for more."""
+        room = size = self._filled + self.missing
+        if size <= 2 * _LARGEST_KEPT:
+            room = min(size, max(_GROWTH * self._filled, self._largest))
+            keep_pages(room)
+        try:
+            self._body = io.BytesIO(_maker()(room))
+        except MemoryError as error:
+            self.missing = 0
+            self.direct = False
+            raise DecodeError(f"no memory for a frame of {size} bytes") from error
+        view = self._body.getbuffer()
+        view[: len(body)] = body
+        self._view = view
 
     def window(self) -> memoryview:
-        """Where the next bytes of the body go."""
+        """Where the next bytes of the body go. Never empty while some are missing."""
         return self._view[self._filled :]
 
     def advance(self, count: int) -> bytes | None:
-        """So many bytes were put into `window`; the body, once it is whole."""
+        """So many bytes were put into `window`; the body, once it is whole.
+
+        Raises:
+            DecodeError: there is no memory for the rest of it.
+        """
         self._filled += count
         self.missing -= count
-        if self.missing or self._body is None:
+        if self._body is None:
+            return None
+        if self.missing:
+            if self._filled == len(self._view):
+                self._make_room(self._view)
             return None
         self._view = _NO_BODY
         self.direct = False
         body, self._body = self._body.getvalue(), None
+        if self._filled > self._largest:
+            self._largest = self._filled
         return body
 
     def add(self, data: bytes) -> tuple[bytes | None, bytes]:
-        """The body once it is whole, and what follows it in `data`."""
-        count = min(len(data), self.missing)
-        with self.window() as window:
-            window[:count] = data[:count]
-        return self.advance(count), data[count:]
+        """The body once it is whole, and what follows it in `data`.
+
+        Raises:
+            DecodeError: as `advance`.
+        """
+        body = None
+        while data and self.missing:
+            with self.window() as window:
+                count = min(len(data), len(window))
+                window[:count] = data[:count]
+            data = data[count:]
+            body = self.advance(count)
+        return body, data
 
 
 class Gathering:
@@ -220,12 +259,24 @@ class FrameDecoder:
         """So many bytes were put into `collector.window()`."""
         self.has_commands = False
         out: list[Message] = []
-        body = self.collector.advance(count)
+        try:
+            body = self.collector.advance(count)
+        except DecodeError as error:
+            self.error = error
+            return out
         if body is not None:
             self._emit(self._flags, body, out)
         if self._parts or self.gathering.count:
             self._check_parts(out)
         return out
+
+    def _add_to_large(self, data: bytes) -> tuple[bytes | None, bytes]:
+        """The large body once it is whole, and what follows it in `data`."""
+        try:
+            return self.collector.add(data)
+        except DecodeError as error:
+            self.error = error
+            return None, b""
 
     def _check_parts(self, out: list[Message]) -> None:
         """A message that does not end must not grow for ever. Once per read that ends within one."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from libzmq_py.codecs.decoder import LARGE, MORE_FLAG, DecodeError, FrameDecoder
+from libzmq_py.codecs.decoder import LARGE, LONG_TAIL, MORE_FLAG, DecodeError, FrameDecoder
 from libzmq_py.msg import MORE, Message, Msg
 
 _LONG: Final = struct.Struct(">Q")
@@ -62,7 +62,7 @@ class V1Decoder(FrameDecoder):
             return out
         collector = self.collector
         if collector.missing:
-            body, data = collector.add(data)
+            body, data = self._add_to_large(data)
             if body is None:
                 return out
             self._emit(self._flags, body, out)
@@ -80,7 +80,7 @@ class V1Decoder(FrameDecoder):
                 break
             flags, start, end = header
             if end > len(data):
-                if end - len(data) > LARGE:
+                if end - len(data) > LARGE or len(data) - start > LONG_TAIL:
                     self._begin_large(data[start:], end - len(data), flags & MORE_FLAG)
                     pos = len(data)
                 break

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import functools
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from libzmq_py.codecs.decoder import COMMAND_FLAG, LARGE, LARGE_FLAG, DecodeError, FrameDecoder, msg_flags
+from libzmq_py.codecs.decoder import COMMAND_FLAG, LARGE, LARGE_FLAG, LONG_TAIL, DecodeError, FrameDecoder, msg_flags
 from libzmq_py.msg import Message, Msg
+
+if TYPE_CHECKING:
+    from libzmq_py.codecs.body_decoder import BodyDecoder
 
 _LONG: Final = struct.Struct(">Q")
 # Frames taken apart in one call: short ones, and those with the long header. Fewer are not worth the check.
@@ -36,6 +39,12 @@ class V2Decoder(FrameDecoder):
     """Sans-I/O; see `Decoder`."""
 
     __slots__ = ()
+
+    def bodies(self) -> BodyDecoder:
+        """What takes the rest of the stream apart where frames are sealed. Nothing more can be taken from here."""
+        from libzmq_py.codecs.body_decoder import BodyDecoder
+
+        return BodyDecoder(self)
 
     def next_frame(self) -> Msg | None:
         """One frame, the plain way."""
@@ -83,7 +92,7 @@ class V2Decoder(FrameDecoder):
             return out
         collector = self.collector
         if collector.missing:
-            body, data = collector.add(data)
+            body, data = self._add_to_large(data)
             if body is None:
                 return out
             self._emit(self._flags, body, out)
@@ -110,7 +119,7 @@ class V2Decoder(FrameDecoder):
                 start = pos + 2
                 stop = start + size
             if stop > end:
-                if stop - end > LARGE:
+                if stop - end > LARGE or end - start > LONG_TAIL:
                     self._begin_large(data[start:], stop - end, flags)
                     pos = end
                 break

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = Logger("libzmq_py.engine")
 
-_MIN_READ: Final = 8192
+MIN_READ: Final = 8192
 _MAX_READ: Final = 1 << 18
 # Bytes of a frame from which on the socket's thread may read a stream of them.
 _STREAM_MSG: Final = 1 << 14
@@ -87,7 +87,7 @@ class StreamEngineBase(IOObject):
         self._held: list[Message] | None = None
         self._input_stopped = False
         self._output_stopped = True
-        self._read_size = _MIN_READ
+        self._read_size = MIN_READ
         self._pull_limit = 16
         # Frames of the engine's own, to be sent before the next messages.
         self._control: Sequence[Message] = ()
@@ -226,7 +226,7 @@ class StreamEngineBase(IOObject):
             if size < _MAX_READ:
                 self._read_size = min(size * 4, _MAX_READ)
                 keep_pages(self._read_size)
-        elif size > _MIN_READ and len(data) * 8 < size:
+        elif size > MIN_READ and len(data) * 8 < size:
             self._read_size = size >> 1
         if self._process_input is None:
             self._process_batch(data)
@@ -247,7 +247,7 @@ class StreamEngineBase(IOObject):
             self._read_failed(errno.EPIPE, "closed by the peer in the middle of a frame")
             return
         # The next read brings a header, and should bring little of a body that would have to be copied out of it.
-        self._read_size = _MIN_READ
+        self._read_size = MIN_READ
         msgs = decoder.received(count)
         self._process_msgs(decoder, msgs)
         if msgs:
@@ -278,7 +278,7 @@ class StreamEngineBase(IOObject):
             raise AssertionError("made before the first batch")
         msgs = decoder.decode(data)
         self._process_msgs(decoder, msgs)
-        if len(data) >= _MIN_READ:
+        if len(data) >= MIN_READ:
             self._large_read(decoder, msgs)
 
     def _process_msgs(self, decoder: Decoder, msgs: list[Message]) -> None:

@@ -42,6 +42,7 @@ from libzmq_py.engines.stream_engine_base import (
     HEARTBEAT_TTL_TIMER,
     INTERRUPTED_TIMER,
     LENT_TIMER,
+    MIN_READ,
     StreamEngineBase,
 )
 from libzmq_py.logger import Logger
@@ -71,8 +72,11 @@ _PING: Final = b"\4PING"
 _PONG: Final = b"\4PONG"
 _PING_MIN_SIZE: Final = len(_PING) + 2
 _MAX_PING_CONTEXT: Final = 16
-# A peer that asks and does not read the answers gets no more of them.
+# While the kernel takes nothing for a peer, so many answers wait for it, and it gets no more of them.
 _MAX_PONGS: Final = 256
+# After so many frames with commands among them the next read is small: a command takes longer than a message, and the
+# other connections of the thread wait for all of a read.
+_MANY_COMMANDS: Final = 2048
 # A handshake command above this size is no handshake command; so much may a peer have us keep that nobody knows yet.
 _MAX_HANDSHAKE: Final = 1 << 16
 # Of a frame of any version, so that a command is refused for its size whether it comes in one piece or not.
@@ -497,6 +501,7 @@ class ZmtpEngine(StreamEngineBase):
     def _process_commands(self, msgs: list[Message]) -> list[Message]:
         """Answer PING, turn SUBSCRIBE and CANCEL into subscriptions, drop the rest."""
         kept: list[Message] = []
+        pongs: list[Message] = []
         for msg in msgs:
             if type(msg) is not Msg or not msg.flags & COMMAND:
                 kept.append(msg)
@@ -507,14 +512,33 @@ class ZmtpEngine(StreamEngineBase):
             if data.startswith(_PING):
                 if not self._process_ping(data):
                     break
+                pongs.append(Msg(_PONG + data[_PING_MIN_SIZE : _PING_MIN_SIZE + _MAX_PING_CONTEXT], COMMAND))
             elif self._options.type in _PUBLISHERS:
                 if data.startswith(_SUBSCRIBE):
                     kept.append(Msg(data[len(_SUBSCRIBE) :], SUBSCRIBE))
                 elif data.startswith(_CANCEL):
                     kept.append(Msg(data[len(_CANCEL) :], CANCEL))
+        if pongs:
+            self._answer(pongs)
+        if len(msgs) > _MANY_COMMANDS:
+            self._read_size = MIN_READ
         return kept
 
+    def _answer(self, pongs: list[Message]) -> None:
+        """Have PONGs sent after what came before their PINGs has been passed on.
+
+        All of a read, which together are no larger than it. What the kernel does not take of them waits, and then
+        `_MAX_PONGS` more at most.
+        """
+        if self._out:
+            count = max(0, _MAX_PONGS - len(self._control))  # PINGs of ours wait there, too
+            if count < len(pongs):
+                _LOG.debug("= %r leaves %d PINGs without an answer: its peer reads none", self, len(pongs) - count)
+            pongs = pongs[:count]
+        self._control = (*self._control, *pongs)
+
     def _process_ping(self, data: bytes) -> bool:
+        """Obey the TTL of a PING; False if it has none."""
         if len(data) < _PING_MIN_SIZE:
             # As an error of the framing: it ends the connection when the messages before it have been passed on.
             if self._decoder is None:
@@ -524,9 +548,6 @@ class ZmtpEngine(StreamEngineBase):
         ttl = _TTL.unpack_from(data, len(_PING))[0] * 100
         if ttl > 0 and HEARTBEAT_TTL_TIMER not in self._timers:
             self._start_timer(ttl, HEARTBEAT_TTL_TIMER)
-        context = data[_PING_MIN_SIZE : _PING_MIN_SIZE + _MAX_PING_CONTEXT]
-        if len(self._control) < _MAX_PONGS:
-            self._control = (*self._control, Msg(_PONG + context, COMMAND))
         return True
 
     def timer_event(self, id_: int) -> None:

@@ -154,6 +154,8 @@ class SocketCommands(SocketRuns):
                         self._tell_others()
                 if self._closed:
                     self._refuse_closed()
+            if self.in_run is not None or self.out_run is not None:
+                self._settle_runs()  # of those who used the socket meanwhile
         elif commands and (self._watcher or self._others):
             self._tell_others()
             silenced = mailbox.keep_armed

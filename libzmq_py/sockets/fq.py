@@ -61,6 +61,9 @@ class FQ(Array["Pipe"]):
         while self._active:
             pipe = self.items[self._current]
             if not pipe._in_active or not (pipe._in_queue or pipe._look_again()):
+                if len(self.items) == 1:
+                    self._active = 0  # `_deactivate` written out: a lone message is looked for before it is there
+                    return None
                 self._deactivate()
                 continue
             msg: Message | None = pipe._in_queue.popleft()

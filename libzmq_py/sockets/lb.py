@@ -12,10 +12,10 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from libzmq_py.core.array import Array
+from libzmq_py.core.pipe import Pipe
 from libzmq_py.core.run import MAX_PIPES
 
 if TYPE_CHECKING:
-    from libzmq_py.core.pipe import Pipe
     from libzmq_py.msg import Frame, Message
 
 
@@ -23,7 +23,7 @@ class LostPipe(Exception):
     """The pipe that was taking a multipart message has ended; the rest of the message will be dropped."""
 
 
-class LB(Array["Pipe"]):
+class LB(Array[Pipe]):
     """Pipes 0 to `_active` - 1 may have room; the rest are full. Socket's thread only."""
 
     __slots__ = ("_active", "_current", "_dropping", "_more", "last_out")
@@ -68,7 +68,8 @@ class LB(Array["Pipe"]):
     def send(self, msg: Message, more: bool = False) -> bool:
         """Send a frame (`more`: not the last of its message) or a whole message; False if no pipe has room.
 
-        Hot path: a message of one frame, and the pipe in turn has room; `Pipe.send` is written out for that case.
+        Hot path: the pipe in turn has room; `Pipe.send` is written out for that case, but not for several frames and a
+        pipe that conflates.
 
         Raises:
             LostPipe: the pipe ended in the middle of this message.
@@ -78,7 +79,7 @@ class LB(Array["Pipe"]):
         while self._active:
             pipe = self.items[self._current]
             written = pipe._msgs_written
-            if pipe._out_active and written < pipe._write_limit and type(msg) is bytes:
+            if pipe._out_active and written < pipe._write_limit and (type(msg) is bytes or type(pipe) is Pipe):
                 pipe._msgs_written = written + 1
                 pipe._out_queue.append(msg)
                 if pipe._out_asleep:

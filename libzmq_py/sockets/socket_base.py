@@ -384,9 +384,11 @@ class SocketBase(SocketEndpoints):
             self._soon = 0
             return
         self._soon += 1
-        if self._soon == _SOON_ENOUGH and not self._converses and _handles_signals():
+        if self._soon < _SOON_ENOUGH or len(self.mailbox.inputs) >= _MAX_INPUTS or pipe.direct_input is None:
+            return
+        if not self._converses and _handles_signals():
             self._soon = _NOT_SO_SOON
-        elif self._soon >= _SOON_ENOUGH and len(self.mailbox.inputs) < _MAX_INPUTS and pipe.direct_input is not None:
+        else:
             self._soon = 0
             pipe.direct_input(self.mailbox)
 

@@ -356,6 +356,33 @@ def test_credentials_that_are_none(guard: Any, ctx: Any, mechanism: bytes, crede
     assert (status, user) == (b"400", b"")
 
 
+@pytest.mark.departs
+@pytest.mark.parametrize("policy", ["any", "directory", "callback"])
+@pytest.mark.parametrize("size", [0, 1, 31, 33, 36, 40])
+def test_a_key_of_another_size(
+    guard: Any, ctx: Any, keys: Keys, caplog: pytest.LogCaptureFixture, policy: str, size: int
+) -> None:
+    """400, whoever may come in, and a line in the log; of a key that is no Z85 pyzmq's handler dies."""
+
+    class Provider:
+        def callback(self, domain: str, key: bytes) -> bool:
+            return True
+
+    if policy == "any":
+        guard.configure_curve(location=auth.CURVE_ALLOW_ANY)
+    elif policy == "directory":
+        guard.configure_curve(location=keys.folder)
+    else:
+        guard.configure_curve_callback("*", Provider())
+    request = [b"1.0", b"7", b"", b"a", b"", b"CURVE", bytes(size)]
+    bad, good = replies_to(guard, ctx, request, [*request[:5], b"NULL"])
+    assert bad == [b"1.0", b"7", b"400", b"Invalid credentials", b"", b""]
+    assert good[2] == b"200"
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info) == ("ERROR", None)
+    assert record.getMessage() == f"Invalid credentials: a CURVE key of {size} bytes"
+
+
 @pytest.mark.parametrize("configure", [True, False])
 def test_principals_come_in(guard: Any, ctx: Any, configure: bool) -> None:
     """Whom Kerberos vouches for, from an address that is not denied; the user is the principal."""

@@ -8,12 +8,14 @@ order of things when the kernel is full.
 from __future__ import annotations
 
 import errno
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.constants import Event, SecurityMechanism, SocketType
 from libzmq_py.engines.i_engine import ErrorReason
 from libzmq_py.engines.stream_engine_base import (
@@ -556,19 +558,67 @@ def test_our_ping_waits_for_the_kernel(rig: MakeRig) -> None:
     assert one.recv(len(expected)) == expected
 
 
-def test_a_peer_that_only_asks_does_not_fill_our_memory(rig: MakeRig) -> None:
-    """PINGs without end from a peer that reads nothing: what is kept of them is bounded."""
+@pytest.mark.parametrize("unit", [frame(b"", 4), frame(PING + b"\0\0", 4), frame(b"\x09SUBSCRIBEa", 4)])
+def test_many_commands_are_read_a_few_at_a_time(rig: MakeRig, unit: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much of them a peer sends: other connections of the thread have their turn between two reads."""
     one = ready_rig(rig, T.DEALER, "DEALER")
-    stuff(one)
+    sizes: list[int] = []
+    decode = V2Decoder.decode
+
+    def note(self: V2Decoder, data: bytes) -> list[Any]:
+        sizes.append(len(data))
+        return decode(self, data)
+
+    monkeypatch.setattr(V2Decoder, "decode", note)
+    one.send(unit * (600_000 // len(unit)))
+    assert max(sizes) <= 1 << 15
+    one.session.received.clear()
+    one.send(frame(b"x" * 50) * 10_000)
+    assert max(sizes) > 1 << 15
+    assert one.session.received == [b"x" * 50] * 10_000
+
+
+@pytest.mark.parametrize("count", [256, 257, 1000])
+def test_as_many_pings_as_a_read_holds(rig: MakeRig, count: int) -> None:
+    """All are answered, each with its own context, and after the messages before them have been passed on."""
+    one = ready_rig(rig, T.DEALER, "DEALER")
+    one.engine._read_size = 1 << 18
+    contexts = [n.to_bytes(4, "big") for n in range(count)]
+    one.send(frame(b"first") + b"".join(frame(PING + b"\0\0" + context, 4) for context in contexts) + frame(b"last"))
+    answers = b"".join(frame(PONG + context, 4) for context in contexts)
+    assert one.recv(len(answers)) == answers
+    assert one.silent()
+    assert one.session.received == [b"first", b"last"]
+
+
+def test_answers_of_which_the_kernel_takes_a_part(rig: MakeRig) -> None:
+    """The rest of what one read has asked for waits, and comes in order."""
+    one = ready_rig(rig, T.DEALER, "DEALER")
+    one.engine._read_size = 1 << 18
+    one.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    contexts = [n.to_bytes(16, "big") for n in range(2000)]
+    one.send(b"".join(frame(PING + b"\0\0" + context, 4) for context in contexts))
+    assert one.events & 2
+    answers = b"".join(frame(PONG + context, 4) for context in contexts)
+    assert one.recv(len(answers)) == answers
+    assert one.events == 1
+
+
+def test_a_peer_that_only_asks_does_not_fill_our_memory(rig: MakeRig) -> None:
+    """PINGs without end from a peer that reads nothing: 256 answers wait, and more are made when it has read them."""
+    one = ready_rig(rig, T.DEALER, "DEALER")
+    size = stuff(one)
     pings = frame(PING + b"\0\0", 4) * 1000
     for _ in range(20):
-        one.peer.settimeout(0.2)
-        try:
-            one.peer.sendall(pings)
-        except TimeoutError:
-            break  # input was stopped: as good
-        one.settle()
-    assert len(one.engine._control) <= 2000
+        one.send(pings)
+    assert len(one.engine._control) == 256
+    assert one.session.errors == []
+    one.recv(size)
+    answer = frame(PONG, 4)
+    assert one.recv(256 * len(answer)) == answer * 256
+    assert one.silent()
+    one.send(frame(PING + b"\0\0again", 4))
+    assert one.recv(len(answer) + 5) == frame(PONG + b"again", 4)
 
 
 # --- heartbeats ------------------------------------------------------------------------------------------------------

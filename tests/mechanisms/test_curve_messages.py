@@ -181,13 +181,21 @@ def test_what_is_sealed_elsewhere_is_opened() -> None:
     assert not made.has_commands
 
 
-@pytest.mark.parametrize("flags", [1, 2, 4, 7])
-def test_outer_flags_mean_nothing(flags: int) -> None:
-    """What a frame is, the box says alone; an attacker could change the rest."""
-    first, second = sealed(b"first", 1), sealed(b"second", 2)
-    data = bytes([first[0] | (flags & ~2)]) + first[1:] + second
+@pytest.mark.parametrize("sizes", [[1], [1, 977], [1 << 20]], ids=["bytes", "odd pieces", "whole"])
+@pytest.mark.parametrize("flags", [1, 4, 5, 0xFD])
+@pytest.mark.parametrize("size", [5, 300, 9000])
+def test_outer_flags_mean_nothing(flags: int, size: int, sizes: list[int]) -> None:
+    """What a frame is, the box says alone: somebody in between cannot delay a message, nor join it to another."""
+    a, b, c, d, e = (letter * size for letter in (b"a", b"b", b"c", b"d", b"e"))
+    inside = [(0, a), (1, b), (0, c), (2, d), *[(0, e)] * 20]
+    expected = [[a], [], [(b, c)], [(d, COMMAND)], *[[e]] * 20]
+    frames = [sealed(payload, nonce, flag) for nonce, (flag, payload) in enumerate(inside, 1)]
+    frames = [bytes([data[0] | flags]) + data[1:] for data in frames]
     made = decoder()
-    assert made.decode(data) == [b"first", b"second"]
+    for data, wanted in zip(frames, expected, strict=True):
+        found = [made.decode(piece) for piece in pieces(data, sizes)]
+        assert [shown(messages) for messages in found if messages] == [wanted] * bool(wanted)
+    assert shown(decoder().decode(b"".join(frames))) == sum(expected, [])
 
 
 @pytest.mark.parametrize(("size", "taken"), [(31, 40), (32, 0), (200, 0)])

@@ -166,11 +166,15 @@ def test_subscriptions_as_later_libzmq_marks_them(flags: int, command: bytes) ->
 
 
 @pytest.mark.parametrize("outer", [{"command": True}, {"more": True}])
-def test_outer_flags_mean_nothing(outer: dict[str, bool]) -> None:
-    """Anybody in between could set them."""
+@pytest.mark.parametrize("size", [1, 300, 9000])
+def test_outer_flags_mean_nothing(outer: dict[str, bool], size: int) -> None:
+    """Anybody in between could set them: a message is neither delayed nor joined to another."""
     made = decoder()
-    found = made.decode(frame(message(b"\0a"), **outer) + frame(message(b"\0b", 2)))
-    assert found == [b"a", b"b"]
+    a, b, c = b"a" * size, b"b" * size, b"c" * size
+    assert made.decode(frame(message(b"\0" + a), **outer)) == [a]
+    assert made.decode(frame(message(b"\1" + b, 2), **outer)) == []
+    found = made.decode(frame(message(b"\0" + c, 3), **outer) + frame(message(b"\2\4PONG", 4), **outer))
+    assert shown(found) == [(b, c), (b"\4PONG", COMMAND)]
 
 
 # --- in --------------------------------------------------------------------------------------------------------------

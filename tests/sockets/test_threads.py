@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from libzmq_py.core.mailbox import Mailbox
 from tests.conftest import SocketFactory
 from tests.support.target import zmq
 from tests.support.waiting import PATIENCE, ms, wait_until
@@ -155,6 +156,30 @@ def test_options_are_answered_while_a_call_waits(socket: SocketFactory, run: Run
     assert not pull.poll(0)
     push.send(b"x")
     assert receiver.join() == b"x"
+
+
+def test_a_run_that_began_during_a_wait(socket: SocketFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has waited finds another thread's run settled before it looks into the queues itself."""
+    pull, push = joined(socket, (zmq.PULL, zmq.PUSH))
+    real = Mailbox.wait
+    taken: list[bytes] = []
+    waits = []
+
+    def wait(self: Mailbox, timeout: int) -> None:
+        waits.append(timeout)
+        if len(waits) == 1:
+            # What another thread may do: it takes all there is, most of it in a run.
+            for number in range(40):
+                push.send(b"%d" % number)
+            taken.extend(pull.recv() for _ in range(40))
+            assert pull._core.in_run is not None
+        else:
+            push.send(b"last")
+        real(self, timeout)
+
+    monkeypatch.setattr(Mailbox, "wait", wait)
+    assert pull.recv() == b"last"
+    assert taken == [b"%d" % number for number in range(40)]
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -463,8 +463,24 @@ def test_oversize_frames_and_commands(scene: Callable[..., Scene]) -> None:
     assert it.grown() < 60 * 100 * KIB + 4 * MIB + NOISE
 
 
+def test_sizes_that_are_only_announced(scene: Callable[..., Scene]) -> None:
+    """Twice 30 headers of 31 MiB and ten bytes: 256 KiB each, not 1 GB. Twice, as the memory has been used then."""
+    it = scene("ROUTER")
+    for turn in range(1, 3):
+        peers = it.strangers(30)
+        for peer in peers:
+            peer.handshake("DEALER")
+            peer.fence()
+            assert shout(peer, b"\2" + struct.pack(">Q", 31 << 20) + b"0123456789")
+        it.good.more(50)
+        for peer in peers:
+            peer.close()
+        it.server.wait_for(LOST, turn * len(peers))
+    assert it.grown() < 30 * 256 * KIB + NOISE
+
+
 def test_pings_without_end(scene: Callable[..., Scene]) -> None:
-    """Peers that ask and never read the answers: 256 wait, the rest is not made."""
+    """Peers that ask and never read the answers: those of one read and 256 wait, the rest is not made."""
     it = scene("ROUTER", SNDBUF=10_000)
     peers = it.strangers(4)
     pings = ping(0, b"0123456789abcdef") * 2000

@@ -94,6 +94,14 @@ def test_pings_in_a_row(pair: tuple[Any, RawPeer]) -> None:
     peer.expect(*(pong(b"%d" % n) for n in range(20)))
 
 
+def test_a_great_many_pings_in_a_row(pair: tuple[Any, RawPeer]) -> None:
+    """Every PING of a burst of 3000 is answered, in order, by whoever takes many of them from the kernel at once."""
+    _, peer = pair
+    peer.send(b"".join(ping(0, b"%04d" % n) for n in range(3000)))
+    peer.expect(b"".join(pong(b"%04d" % n) for n in range(3000)))
+    peer.fence()
+
+
 def test_pong_goes_between_messages(pair: tuple[Any, RawPeer]) -> None:
     """A PONG does not disturb the messages around it, and reaches the peer although the user reads nothing."""
     dealer, peer = pair

@@ -10,7 +10,7 @@ import contextlib
 import errno
 import random
 import socket as stdlib_socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -335,6 +335,38 @@ def test_handover_to_the_second_peer_of_one_name(socket: SocketFactory, raw: Raw
     with contextlib.suppress(ConnectionError):
         first.send(frame(b"3"))
     assert not router.poll(SILENCE * 1000)
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("ending", [RawPeer.close, RawPeer.reset], ids=["close", "reset"])
+@pytest.mark.parametrize(("kind", "peer_kind"), [("PAIR", "PAIR"), ("ROUTER", "DEALER")])
+def test_the_end_of_a_peer_that_has_no_place(
+    socket: SocketFactory,
+    raw: RawPeers,
+    watch: Watch,
+    kind: str,
+    peer_kind: str,
+    ending: Callable[[RawPeer], None],
+) -> None:
+    """A second peer of a PAIR, or of a ROUTER's peer's name, that says much and goes: it is noticed, and nothing stays.
+
+    libzmq reads no more of it once its queue is full, so its descriptor stays until the socket is closed.
+    """
+    server = socket(getattr(zmq, kind), rcvhwm=10)
+    endpoint = bind(server)
+    first = raw.connect(endpoint)
+    first.handshake(peer_kind, b"name")
+    log = watch(server, DISCONNECTED)
+    for _ in range(3):
+        second = raw.connect(endpoint)
+        second.handshake(peer_kind, b"name")
+        second.send(frame(b"x" * 100) * 3000)
+        assert not server.poll(SILENCE * 1000)
+        second.fence()
+        ending(second)
+        log.expect(DISCONNECTED)
+    first.send(frame(b"1"))
+    assert server.recv_multipart()[-1] == b"1"
 
 
 # --- endings of our own ----------------------------------------------------------------------------------------------

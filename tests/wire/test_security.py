@@ -8,6 +8,7 @@ their own (`tests.support.box`). All of this is run against real libzmq too, but
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -501,6 +502,30 @@ def test_a_bad_message_closes_at_once(socket: SocketFactory, raw: RawPeers, watc
         log.expect(DISCONNECTED)
     good.send(frame(good_script.message(b"still here", 3)))
     assert sorted([dealer.recv(), dealer.recv()]) == [b"still here", b"x"]
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("size", [3, 300, 9000, 70_000])
+@pytest.mark.parametrize("flags", [1, 4, 5])
+def test_outer_flags_of_a_message_change_nothing(
+    socket: SocketFactory, raw: RawPeers, flags: int, size: int
+) -> None:
+    """Somebody in between sets MORE or COMMAND on what is sealed: nothing is delayed, joined or taken for a command."""
+    dealer = curve_server(socket)
+    peer, script = curve_ready(raw, dealer)
+    nonces = itertools.count(3)
+
+    def flagged(payload: bytes, inner: int = 0) -> bytes:
+        sent = frame(script.message(payload, next(nonces), inner))
+        return bytes([sent[0] | flags]) + sent[1:]
+
+    for body in (b"x" * size, b"y" * size):
+        peer.send(flagged(body))
+        assert dealer.recv_multipart() == [body]
+    peer.send(flagged(b"a" * size, 1), flagged(b"b" * size, 1), flagged(b"c" * size))
+    assert dealer.recv_multipart() == [letter * size for letter in (b"a", b"b", b"c")]
+    peer.send(flagged(b"\4PING\0\0ab", 2))
+    assert script.take_message(peer.read_frame().body)[1:] == (2, b"\4PONGab")
 
 
 CURVE_CLIENT_ENDINGS: dict[str, tuple[Callable[[CurveServerScript], bytes], int, int]] = {

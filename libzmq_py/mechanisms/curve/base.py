@@ -3,8 +3,7 @@
 
 Mirrors: src/curve_mechanism_base.cpp, src/curve_mechanism_base.hpp.
 Departs: a batch per step.  `CurveEncoder` and `CurveDecoder` stand in the place of the framing's own pair, and leave
-the boxes of a batch to `boxes.py`.  The outer flags of a frame that comes in mean nothing; libzmq takes an outer
-COMMAND for the message's own.
+the boxes of a batch to `boxes.py`.  The outer flags of a frame that comes in mean nothing (`message_decoder.py`).
 
     frame     2 or 9 bytes of ZMTP header, flags 0 (LARGE if need be)
     command   7 "MESSAGE"; short nonce, 8 bytes; MAC, 16 bytes; sealed: flags, 1 byte (1 MORE, 2 COMMAND), payload
@@ -15,7 +14,7 @@ The long nonce is a prefix that tells the direction, and the short nonce, which 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from libzmq_py.constants import Event
 from libzmq_py.mechanisms.curve.boxes import (
@@ -32,7 +31,8 @@ from libzmq_py.mechanisms.curve.boxes import (
 )
 from libzmq_py.mechanisms.curve.crypto import Secret
 from libzmq_py.mechanisms.mechanism import MechanismError
-from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg, frame_bytes, message_of
+from libzmq_py.mechanisms.message_decoder import Body, FrameDecoder, MessageDecoder
+from libzmq_py.msg import COMMAND, MORE, Message, Msg
 
 _HEAD_SIZE: Final = len(COMMAND_NAME) + SHORT_NONCE
 _NONCE_LIMIT: Final = 1 << 64
@@ -138,73 +138,18 @@ class CurveEncoder:
         return out  # type: ignore[return-value]
 
 
-class FrameDecoder(Protocol):
-    """What takes the stream apart into frames: a decoder of ZMTP 3.x."""
+class CurveDecoder(MessageDecoder):
+    """Sans-I/O; see `MessageDecoder`."""
 
-    collector: Any
-    error: Any
-    gathering: Any
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes."""
-
-    def decode(self, data: bytes) -> list[Message]:
-        """All whole messages."""
-
-    def received(self, count: int) -> list[Message]:
-        """So many bytes were put into `collector.window()`."""
-
-
-class CurveDecoder:
-    """Sans-I/O; see `codecs.decoder.Decoder`. What is no MESSAGE command in its turn ends up in `error`."""
-
-    __slots__ = ("_frames", "_gathering", "_key", "_last_nonce", "_parts", "collector", "error", "has_commands")
+    __slots__ = ("_key", "_last_nonce")
 
     def __init__(self, frames: FrameDecoder, key: BoxKey, last_nonce: int) -> None:
-        """`frames`: takes the stream apart; `last_nonce`: the last the peer has used."""
-        self._frames = frames
-        self.collector = frames.collector
+        """`frames`: has taken the stream apart so far; `last_nonce`: the last the peer has used."""
+        super().__init__(frames)
         self._key = key
         self._last_nonce = last_nonce
-        # Frames of the multipart message being gathered.
-        self._parts: list[Frame] = []
-        self._gathering: Any = frames.gathering.fresh()
-        self.has_commands = False
-        self.error: Exception | None = None
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes for `next_frame`."""
-        self._frames.feed(data)
-
-    def next_frame(self) -> Msg | None:
-        """Never: the handshake is over."""
-        raise AssertionError("frames of a handshake are not encrypted")
-
-    def decode(self, data: bytes) -> list[Message]:
-        """All whole messages in what was fed and `data`."""
-        return self._open(self._frames.decode(data))
-
-    def received(self, count: int) -> list[Message]:
-        """So many bytes were put into `collector.window()`."""
-        return self._open(self._frames.received(count))
-
-    def _open(self, items: list[Message]) -> list[Message]:
-        self.has_commands = False
-        out: list[Message] = []
-        if self.error is not None:
-            return out
-        if items:
-            commands = items if set(map(type, items)) == {bytes} else _commands_of(items)
-            self._open_commands(commands, out)  # type: ignore[arg-type]
-            if self._parts or self._gathering.count:
-                too_much = self._gathering.check(self._parts, out)
-                if self.error is None:
-                    self.error = too_much
-        if self.error is None:
-            self.error = self._frames.error
-        return out
-
-    def _open_commands(self, commands: list[bytes], out: list[Message]) -> None:
+    def _unseal(self, commands: list[Body], out: list[Message]) -> None:
         """Hot path: as in `CurveEncoder`."""
         sizes = list(map(len, commands))
         largest, count = max(sizes), len(sizes)
@@ -219,8 +164,8 @@ class CurveDecoder:
                 if self.error is not None:
                     break
 
-    def _open_some(self, slots: Slots, commands: list[bytes], sizes: list[int], out: list[Message]) -> None:
-        named, short_nonces = slots.load(commands, sizes)
+    def _open_some(self, slots: Slots, commands: list[Body], sizes: list[int], out: list[Message]) -> None:
+        named, short_nonces = slots.load(commands, sizes)  # type: ignore[arg-type]  # views are larger than slots
         # As every peer is known to send them: they follow each other.
         expected = range(self._last_nonce + 1, self._last_nonce + 1 + len(sizes))
         if not named or expected[-1] >= _NONCE_LIMIT or short_nonces != in_network_order(expected).tobytes():
@@ -232,7 +177,7 @@ class CurveDecoder:
         if len(payloads) < len(sizes):
             self.error = _not_authentic()
 
-    def _open_each(self, commands: Iterable[bytes], out: list[Message]) -> None:
+    def _open_each(self, commands: Iterable[Body], out: list[Message]) -> None:
         """Few or large ones, or such as are not what they should be: up to the first one that is an error.
 
         Hot path: of a request or a reply, whose frames are given on here.
@@ -240,7 +185,7 @@ class CurveDecoder:
         key, parts, last_nonce = self._key, self._parts, self._last_nonce
         for command in commands:
             number = int.from_bytes(command[len(COMMAND_NAME) : _HEAD_SIZE], "big")
-            if number <= last_nonce or len(command) < OVERHEAD or not command.startswith(COMMAND_NAME):
+            if number <= last_nonce or len(command) < OVERHEAD or command[: len(COMMAND_NAME)] != COMMAND_NAME:
                 self.error = _what_is_wrong_with(command)
                 return
             opened = open_one(command, key)
@@ -256,36 +201,12 @@ class CurveDecoder:
             else:
                 out.append(payload)
 
-    def _deliver(self, flags: Sequence[int], payloads: Sequence[bytes], out: list[Message]) -> None:
-        """Parts together."""
-        parts = self._parts
-        if not parts and not any(flags):
-            out += payloads
-            return
-        for flag, payload in zip(flags, payloads, strict=True):
-            if flag & COMMAND:
-                self.has_commands = True
-                out.append(Msg(payload, COMMAND))
-            elif flag & MORE:
-                parts.append(payload)
-            elif parts:
-                parts.append(payload)
-                out.append(message_of(tuple(parts)))
-                parts.clear()
-            else:
-                out.append(payload)
 
-
-def _commands_of(items: Iterable[Message]) -> list[bytes]:
-    """The frames as they came, whatever their outer flags made of them."""
-    return [frame_bytes(frame) for item in items for frame in (item if isinstance(item, tuple) else (item,))]
-
-
-def _what_is_wrong_with(command: bytes) -> MechanismError:
+def _what_is_wrong_with(command: Body) -> MechanismError:
     if len(command) <= 1 or len(command) <= command[0]:
         code = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED
         return MechanismError(f"malformed command of {len(command)} bytes in place of MESSAGE", code)
-    if not command.startswith(COMMAND_NAME):
+    if command[: len(COMMAND_NAME)] != COMMAND_NAME:
         return MechanismError("a command that is no MESSAGE", Event.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND)
     if len(command) < OVERHEAD:
         code = Event.PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_MESSAGE

@@ -59,8 +59,6 @@ _MAX_COUNT: Final = 256
 _VECTOR: Final = 256 if platform.machine().lower() in ("x86_64", "amd64") else 64
 _KEY_BYTES: Final = 32
 _BLOCK: Final = 64
-# What the first block of the stream hides of the payload.
-_IN_FIRST: Final = _BLOCK - _KEY_BYTES - 1
 # From this size on OpenSSL's Poly1305 saves more than the halves of a box cost.
 _LARGE: Final = 24_000
 
@@ -131,7 +129,7 @@ def seal_few(
     return [memoryview(frames)]
 
 
-def open_one(command: bytes, key: BoxKey) -> tuple[int, bytes] | None:
+def open_one(command: bytes | memoryview, key: BoxKey) -> tuple[int, bytes] | None:
     """Flags and payload of a command of at least OVERHEAD bytes; None if its box does not open. Hot path, as above."""
     size = len(command) - OVERHEAD
     if size >= _LARGE and crypto.SPLIT is not None:
@@ -146,48 +144,46 @@ def open_one(command: bytes, key: BoxKey) -> tuple[int, bytes] | None:
 def _seal_large(
     split: crypto.Split, payload: bytes | memoryview, flags: int, short_nonce: bytes, key: BoxKey
 ) -> memoryview:
-    """Hot path: the cipher reads the user's bytes and writes the frame, so nothing is copied.
+    """Hot path: one copy of the payload, sealed where it lies.
 
-    Only the first block of the stream is used in two pieces: the MAC's key, and what hides the flags and some payload,
-    of which there must be that much.
+    The stream's first 32 bytes, which are the key of the MAC, come to lie where the command's head, as long, will be.
     """
-    size = len(payload)
-    head = b"".join((_HEADS[size], short_nonce, bytes(MAC_SIZE)))
-    out = bytearray(len(head) + 1 + size)
-    flags_at = len(head)
-    start = flags_at - _KEY_BYTES  # of the first block
-    out[flags_at : start + _BLOCK] = b"%c" % flags + payload[:_IN_FIRST]
-    block, subkey = address_of(out) + start, key.subkey.pointer
-    split.stream_xor(block, block, _BLOCK, short_nonce, subkey)
-    xor = split.stream_xor_ic if size < crypto.RELEASE_FROM else split.stream_xor_ic_long
-    xor(block + _BLOCK, address_of(payload) + _IN_FIRST, size - _IN_FIRST, short_nonce, 1, subkey)
+    header = _HEADS[len(payload)][: -len(COMMAND_NAME)]
+    out = bytearray().join((header, bytes(_KEY_BYTES), b"%c" % flags, payload))
+    start, flags_at = len(header), len(header) + _KEY_BYTES
+    place, size = address_of(out) + start, len(out) - start
+    xor = split.stream_xor if size < crypto.RELEASE_FROM else split.stream_xor_long
+    xor(place, place, size, short_nonce, key.subkey.pointer)
     view = memoryview(out)
     mac = _mac(split, view[flags_at:], view[start:flags_at].tobytes())
-    view[:flags_at] = head
-    view[flags_at - MAC_SIZE : flags_at] = mac
+    view[start:flags_at] = b"".join((COMMAND_NAME, short_nonce, mac))
     return view
 
 
-def _open_large(split: crypto.Split, command: bytes, key: BoxKey) -> tuple[int, bytes] | None:
-    """Hot path: the payload is deciphered into the bytes object that the user gets.
+def _open_large(split: crypto.Split, command: bytes | memoryview, key: BoxKey) -> tuple[int, bytes] | None:
+    """Hot path: opened where it lies, if that is a window; else into the bytes object that the user gets.
 
     `BytesIO` gives its finished bytes away without a copy; see `FrameCollector`.
     """
-    size = len(command) - OVERHEAD
-    short_nonce, subkey = command[len(COMMAND_NAME) : _HEAD], key.subkey.pointer
-    sealed = _HEAD + MAC_SIZE
-    first = bytearray(bytes(_KEY_BYTES) + command[sealed : sealed + _BLOCK - _KEY_BYTES])
-    block = address_of(first)
-    split.stream_xor(block, block, _BLOCK, short_nonce, subkey)
-    mac = _mac(split, memoryview(command)[sealed:], bytes(first[:_KEY_BYTES]))
-    if not hmac.compare_digest(mac, command[_HEAD:sealed]):
+    box = memoryview(command)
+    short_nonce, subkey = box[len(COMMAND_NAME) : _HEAD].tobytes(), key.subkey.pointer
+    # The first block of the stream: the key of the MAC, and what hides the flags and the first of the payload.
+    first = bytearray(_KEY_BYTES) + box[_KEY_BYTES:_BLOCK]
+    place = address_of(first)
+    split.stream_xor(place, place, _BLOCK, short_nonce, subkey)
+    mac = _mac(split, box[_KEY_BYTES:], bytes(first[:_KEY_BYTES]))
+    if not hmac.compare_digest(mac, box[_HEAD:_KEY_BYTES]):
         return None
-    payload = io.BytesIO(bytes(size))
+    xor = split.stream_xor_ic if len(box) < crypto.RELEASE_FROM else split.stream_xor_ic_long
+    source, rest = address_of(box) + _BLOCK, len(box) - _BLOCK
+    if not box.readonly:
+        box[OVERHEAD:_BLOCK] = first[OVERHEAD:]
+        xor(source, source, rest, short_nonce, 1, subkey)
+        return first[_KEY_BYTES], box[OVERHEAD:].tobytes()
+    payload = io.BytesIO(bytes(len(box) - OVERHEAD))
     with payload.getbuffer() as view:
-        view[:_IN_FIRST] = first[_KEY_BYTES + 1 :]
-        xor = split.stream_xor_ic if size < crypto.RELEASE_FROM else split.stream_xor_ic_long
-        source, target = address_of(command) + OVERHEAD + _IN_FIRST, address_of(view) + _IN_FIRST
-        xor(target, source, size - _IN_FIRST, short_nonce, 1, subkey)
+        view[: _BLOCK - OVERHEAD] = first[OVERHEAD:]
+        xor(address_of(view) + _BLOCK - OVERHEAD, source, rest, short_nonce, 1, subkey)
     return first[_KEY_BYTES], payload.getvalue()
 
 
@@ -203,10 +199,12 @@ def _mac(split: crypto.Split, data: memoryview, mac_key: bytes) -> bytes:
 
 @functools.cache
 def _openssl_poly1305() -> Any:
-    """OpenSSL's, which is twice as fast with long messages; None where it has none (FIPS)."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.poly1305 import Poly1305
-
+    """OpenSSL's, which is twice as fast with long messages; None where it has none (FIPS), or cannot be loaded."""
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.poly1305 import Poly1305
+    except (ImportError, OSError):
+        return None
     try:
         Poly1305.generate_tag(bytes(_KEY_BYTES), b"")
     except UnsupportedAlgorithm:

@@ -78,11 +78,12 @@ class Split(NamedTuple):
 
     hsalsa20(key, 16 bytes, key, 0); stream_xor(target, source, length, 8 bytes of nonce, key); stream_xor_ic(target,
     source, length, nonce, number of the first block, key); authenticate(MAC, source, length, key); verify(MAC, source,
-    length, key) -> 0 or -1.  Those of slots take converted arguments.
+    length, key) -> 0 or -1.  Those of slots take converted arguments, those for long messages release the GIL.
     """
 
     hsalsa20: Function
     stream_xor: Function
+    stream_xor_long: Function
     stream_xor_slot: Function
     stream_xor_ic: Function
     stream_xor_ic_long: Function
@@ -112,6 +113,7 @@ def _split() -> Split | None:
     return Split(
         _function(hsalsa20, (_ADDRESS,) * 4),
         _function(stream_xor, _BOX),
+        _function(stream_xor, _BOX, releases_gil=True),
         _function(stream_xor),
         _function(stream_xor_ic, from_block),
         _function(stream_xor_ic, from_block, releases_gil=True),

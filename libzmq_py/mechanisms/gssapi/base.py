@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py.constants import Event
 from libzmq_py.mechanisms.gssapi.context import ContextError, ContextFactory, SecurityContext
 from libzmq_py.mechanisms.mechanism import Mechanism, MechanismError, unexpected_command
-from libzmq_py.msg import COMMAND, MORE, Frame, Message, Msg, frame_bytes, message_of
+from libzmq_py.mechanisms.message_decoder import Body, FrameDecoder, MessageDecoder
+from libzmq_py.msg import COMMAND, MORE, Message, Msg, frame_bytes
 
 if TYPE_CHECKING:
     from libzmq_py.mechanisms.mechanism import MechanismHost
@@ -84,85 +85,27 @@ class GssapiEncoder:
         return (bytes((0, size)) if size < 256 else _LARGE_HEADER.pack(2, size)) + command
 
 
-class FrameDecoder(Protocol):
-    """What takes the stream apart into frames: a decoder of ZMTP 3.x."""
+class GssapiDecoder(MessageDecoder):
+    """Sans-I/O; see `MessageDecoder`."""
 
-    collector: Any
-    error: Any
-    gathering: Any
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes."""
-
-    def decode(self, data: bytes) -> list[Message]:
-        """All whole messages."""
-
-    def received(self, count: int) -> list[Message]:
-        """So many bytes were put into `collector.window()`."""
-
-
-class GssapiDecoder:
-    """Sans-I/O; see `codecs.decoder.Decoder`. What is no MESSAGE in its turn ends up in `error`."""
-
-    __slots__ = ("_context", "_frames", "_gathering", "_parts", "collector", "error", "has_commands")
+    __slots__ = ("_context",)
 
     def __init__(self, frames: FrameDecoder, context: SecurityContext) -> None:
-        """`frames`: takes the stream apart."""
-        self._frames = frames
-        self.collector = frames.collector
+        """`frames`: has taken the stream apart so far."""
+        super().__init__(frames)
         self._context = context
-        # Frames of the multipart message being gathered.
-        self._parts: list[Frame] = []
-        self._gathering: Any = frames.gathering.fresh()
-        self.has_commands = False
-        self.error: Exception | None = None
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes for `decode`."""
-        self._frames.feed(data)
-
-    def next_frame(self) -> Msg | None:
-        """Never: the handshake is over."""
-        raise AssertionError("frames of a handshake are not taken from here")
-
-    def decode(self, data: bytes) -> list[Message]:
-        """All whole messages in what was fed and `data`."""
-        return self._open(self._frames.decode(data))
-
-    def received(self, count: int) -> list[Message]:
-        """So many bytes were put into `collector.window()`."""
-        return self._open(self._frames.received(count))
-
-    def _open(self, items: list[Message]) -> list[Message]:
-        self.has_commands = False
-        out: list[Message] = []
-        if self.error is not None:
-            return out
+    def _unseal(self, commands: list[Body], out: list[Message]) -> None:
         try:
-            for command in _commands_of(items):
-                self._deliver(unseal(self._context, command), out)
+            for command in commands:
+                plaintext = unseal(self._context, bytes(command))
+                flags, payload = plaintext[0], plaintext[1:]
+                if not flags & COMMAND and flags & (_SUBSCRIBE_FLAG | _CANCEL_FLAG):
+                    payload = (_SUBSCRIBE if flags & _SUBSCRIBE_FLAG else _CANCEL) + payload
+                    flags = COMMAND
+                self._deliver((flags,), (payload,), out)
         except MechanismError as error:
             self.error = error
-        if self._parts or self._gathering.count:
-            self.error = self.error or self._gathering.check(self._parts, out)
-        self.error = self.error or self._frames.error
-        return out
-
-    def _deliver(self, plaintext: bytes, out: list[Message]) -> None:
-        flags, payload = plaintext[0], plaintext[1:]
-        if not flags & COMMAND and flags & (_SUBSCRIBE_FLAG | _CANCEL_FLAG):
-            payload = (_SUBSCRIBE if flags & _SUBSCRIBE_FLAG else _CANCEL) + payload
-            flags = COMMAND
-        if flags & COMMAND:
-            self.has_commands = True
-            out.append(Msg(payload, COMMAND))
-        elif flags & MORE:
-            self._parts.append(payload)
-        elif self._parts:
-            out.append(message_of((*self._parts, payload)))
-            self._parts.clear()
-        else:
-            out.append(payload)
 
 
 class GssapiMechanismBase(Mechanism):
@@ -287,13 +230,6 @@ def _token_of(command: bytes, name: bytes, malformed: int) -> bytes:
         text = name[1:].decode()
         raise MechanismError(f"{text} of {len(command)} bytes, which is not the size of its token", malformed)
     return command[start:]
-
-
-def _commands_of(items: Iterable[Message]) -> Iterable[bytes]:
-    """The frames as they came, whatever their outer flags made of them."""
-    for item in items:
-        for frame in item if type(item) is tuple else (item,):
-            yield frame_bytes(frame)  # type: ignore[arg-type]
 
 
 def refused(what: str, error: ContextError) -> MechanismError:

@@ -43,7 +43,7 @@ class ReqSession(SessionBase):
                 super().push_msgs(msgs[:index])
                 raise ProtocolError("reply without its envelope")
         pipe = self._pipe
-        return 0 if pipe is None else pipe.send_batch(msgs)
+        return len(msgs) if pipe is None else pipe.send_batch(msgs)
 
 
 def _is_reply(msg: Message) -> bool:
@@ -84,8 +84,9 @@ class Req(Dealer):
             self._rcv_parts.clear()
         if self._message_begins:
             # Late replies to earlier requests must not be taken for this one's.
-            if self._fq.has_queued() and self._lb.has_out():
-                while self._fq.recv() is not None:
+            fq = self._fq
+            if fq._active and (fq._active > 1 or fq.items[0]._in_queue) and fq.has_queued() and self._lb.has_out():
+                while fq.recv() is not None:
                     pass
             if more or self._correlate:
                 return self._begin_request(msg, more)

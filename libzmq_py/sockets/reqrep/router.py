@@ -67,7 +67,10 @@ class Router(RoutingSocketBase):
             old_pipe = self._out_pipes.get(routing_id)
             if old_pipe is not None:
                 if not self._handover:
-                    return False  # stays connected and is never read
+                    # Stays connected and is never read. Over a network its session must know, as for PAIR.
+                    if pipe.endpoint_pair is not None:
+                        pipe.terminate(False)
+                    return False
                 self._hand_over(routing_id, old_pipe)
         self._add_out_pipe(routing_id, pipe)
         return True
