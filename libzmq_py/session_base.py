@@ -179,9 +179,9 @@ class SessionBase(Own, IOObject):
         if pipe is not None and self.options.type in _LONE_WRITERS:
             pipe.set_peer_direct_output(None if write is None else functools.partial(pipe.take_over, write))
 
-    def offer_input(self, offered: bool) -> None:
-        """Let the socket's thread ask for the input (REQ and REP only)."""
-        if self._pipe is not None and self.options.type in _LOCK_STEP:
+    def offer_input(self, offered: bool, always: bool = False) -> None:
+        """Let the socket's thread ask for the input (REQ and REP only, or `always`), or no longer."""
+        if self._pipe is not None and (always or not offered or self.options.type in _LOCK_STEP):
             self._pipe.set_peer_direct_input(self.request_input if offered else None)
 
     def request_input(self, mailbox: Mailbox | None) -> None:

@@ -52,6 +52,7 @@ class Mailbox:
     __slots__ = (
         "_asleep",
         "_forsaken",
+        "_handled",
         "_signaler",
         "_sync",
         "commands",
@@ -80,6 +81,8 @@ class Mailbox:
         self.inputs: dict[int, tuple[DirectInput, Wakeable]] = {}
         # Held while `inputs` are read: the lock of the reader, if it is several threads.
         self.input_sync: AbstractContextManager[Any] = self._sync
+        # Signals that have handlers; see `defer_handlers`.
+        self._handled: Sequence[int] = ()
         # The wait under way is the last of its thread.
         self._forsaken = False
 
@@ -203,7 +206,35 @@ class Mailbox:
         if self.inputs:
             self._read_inputs(ready)
 
+    def defer_handlers(self) -> None:
+        """Note which signals have handlers, which are not to run in the middle of what an I/O thread else does.
+
+        Python runs them in its main thread. One that waits for something that an I/O thread does would wait for ever,
+        as that thread waits for whoever reads in its place; and KeyboardInterrupt would cost the connection.
+        """
+        import signal  # not needed before there is a socket
+
+        if hasattr(signal, "pthread_sigmask"):
+            self._handled = [number for number in range(1, signal.NSIG) if callable(signal.getsignal(number))]
+
     def _read_inputs(self, ready: Sequence[tuple[int, int]]) -> None:
+        if not self._handled or threading.get_ident() != threading.main_thread().ident:
+            self._read_ready(ready)
+            return
+        from signal import SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, pthread_sigmask
+
+        try:
+            before = pthread_sigmask(SIG_BLOCK, self._handled)
+        except BaseException:
+            # Of a handler that was due. What is there to be read is still there for the next wait.
+            pthread_sigmask(SIG_UNBLOCK, self._handled)
+            raise
+        try:
+            self._read_ready(ready)
+        finally:
+            pthread_sigmask(SIG_SETMASK, before)
+
+    def _read_ready(self, ready: Sequence[tuple[int, int]]) -> None:
         with self.input_sync:
             for fd, _ in ready:
                 if fd in self.inputs:

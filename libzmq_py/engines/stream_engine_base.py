@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from libzmq_py.codecs.decoder import keep_pages
 from libzmq_py.engines.i_engine import EngineHost, ErrorReason, ProtocolError
 from libzmq_py.io_threads.io_object import IOObject
 from libzmq_py.ip import UNIX_HOST, get_peer_ip_address
@@ -37,6 +38,8 @@ _LOG: Final = Logger("libzmq_py.engine")
 
 MIN_READ: Final = 8192
 _MAX_READ: Final = 1 << 18
+# Bytes of a frame from which on the socket's thread may read a stream of them.
+_STREAM_MSG: Final = 1 << 14
 # Aim of one batch out, in bytes; and its most messages.
 _OUT_BATCH_BYTES: Final = 1 << 17
 _OUT_BATCH_MSGS: Final = 512
@@ -245,16 +248,15 @@ class StreamEngineBase(IOObject):
             self._read_failed(errno.EPIPE, "closed by the peer")
             return
         if len(data) == size:
-            self._read_size = min(size * 4, _MAX_READ)
+            if size < _MAX_READ:
+                self._read_size = min(size * 4, _MAX_READ)
+                keep_pages(self._read_size)
         elif size > MIN_READ and len(data) * 8 < size:
             self._read_size = size >> 1
         if self._process_input is None:
             self._process_batch(data)
         else:
             self._process_input(data)
-        if len(data) == size and decoder is not None and decoder.collector.direct and not self._input_stopped:
-            if decoder is self._decoder:  # the connection has not ended
-                self._read_body(decoder)  # a large body has begun, and more of it is there
 
     def _read_body(self, decoder: Decoder) -> None:
         """Read of a large body what is there into its place."""
@@ -272,7 +274,24 @@ class StreamEngineBase(IOObject):
             return
         # The next read brings a header, and should bring little of a body that would have to be copied out of it.
         self._read_size = MIN_READ
-        self._process_msgs(decoder, decoder.received(count))
+        msgs = decoder.received(count)
+        self._process_msgs(decoder, msgs)
+        if msgs:
+            self._offer_stream()
+
+    def _large_read(self, decoder: Decoder, msgs: Sequence[Message]) -> None:
+        """Much was read at once, and gave `msgs`."""
+        if decoder.collector.direct and not self._input_stopped:
+            self._read_body(decoder)  # one has begun, and more of it is there
+        elif msgs:
+            last = msgs[-1]
+            if len(last[-1] if isinstance(last, tuple) else last) >= _STREAM_MSG:
+                self._offer_stream()
+
+    def _offer_stream(self) -> None:
+        """Messages so large are read by the I/O thread in less time than it takes to wake the socket's thread."""
+        if self._lent_to is None and not self._input_stopped and self._session is not None:
+            self._session.offer_input(True, always=True)
 
     def _read_failed(self, err: int, cause: object) -> None:
         self._errno = err
@@ -283,7 +302,10 @@ class StreamEngineBase(IOObject):
         decoder = self._decoder
         if decoder is None:
             raise AssertionError("made before the first batch")
-        self._process_msgs(decoder, decoder.decode(data))
+        msgs = decoder.decode(data)
+        self._process_msgs(decoder, msgs)
+        if len(data) >= MIN_READ and decoder is self._decoder:  # the connection has not ended
+            self._large_read(decoder, msgs)
 
     def _process_msgs(self, decoder: Decoder, msgs: list[Message]) -> None:
         if msgs:
@@ -312,7 +334,7 @@ class StreamEngineBase(IOObject):
         self._input_stopped = True
         if self._lent_to is not None:
             self._take_input()
-            self._session.offer_input(True)
+            self._session.offer_input(True, always=True)
         elif self._handle is not None:
             self.reset_pollin(self._handle)
 
@@ -429,7 +451,7 @@ class StreamEngineBase(IOObject):
         if self._lent_to is not None and self._handle is not None:
             self._take_input()
             self.set_pollin(self._handle)
-            self._session.offer_input(True)
+            self._session.offer_input(True, always=True)
 
     def _take_input(self) -> None:
         if self._lent_to is not None and self._handle is not None:

@@ -58,6 +58,10 @@ class SocketBase(SocketEndpoints):
     # Defaults on the class, here and in the other parts: what most sockets never change until they are closed, and what
     # no message asks for. An object of up to 30 attributes of its own needs no dict.
     thread_safe = False
+    # True of types for whom nothing comes before they have sent something: REQ, REP.
+    _converses = False
+    # When the last message of a stream of large ones had been waited for; see `_came_soon`.
+    _served = 0.0
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -362,20 +366,44 @@ class SocketBase(SocketEndpoints):
             if msg is not None:
                 pipe = self._fq.last_in if self._fq is not None else None
                 if pipe is not None and pipe.direct_input is not None:
-                    self._came_soon(pipe, time.monotonic() - start)
+                    self._came_soon(pipe, start)
+                elif self._served:
+                    self._still_soon(start)
                 return msg
             if timeout > 0:
                 timeout = _remaining_ms(deadline)
 
-    def _came_soon(self, pipe: Pipe, waited: float) -> None:
-        """A lone message was waited for: when that goes on like this, this thread had better read it itself."""
-        if waited > _SOON:
+    def _came_soon(self, pipe: Pipe, start: float) -> None:
+        """A message was waited for since `start`: when that goes on like this, this thread had better read it itself.
+
+        Large messages of a stream (the engine says so) only while it does little but wait: nobody reads while it does
+        something else.
+        """
+        now = time.monotonic()
+        waited = now - start
+        busy = 0.0
+        if not self._converses:
+            busy = start - self._served
+            self._served = now
+        if waited > _SOON or busy * 2 > waited:
             self._soon = 0
             return
         self._soon += 1
-        if self._soon >= _SOON_ENOUGH and len(self.mailbox.inputs) < _MAX_INPUTS and pipe.direct_input is not None:
+        if self._soon < _SOON_ENOUGH or len(self.mailbox.inputs) >= _MAX_INPUTS or pipe.direct_input is None:
+            return
+        self._soon = 0
+        self.mailbox.defer_handlers()
+        pipe.direct_input(self.mailbox)
+
+    def _still_soon(self, start: float) -> None:
+        """This thread reads a stream by itself: when it is busy, the I/O thread had better."""
+        now = time.monotonic()
+        busy = start - self._served
+        self._served = now
+        self._soon = self._soon + 1 if busy > now - start else 0
+        if self._soon >= _SOON_ENOUGH:
             self._soon = 0
-            pipe.direct_input(self.mailbox)
+            self.mailbox.give_back_inputs()
 
     @property
     def rcvmore(self) -> bool:
@@ -446,7 +474,9 @@ class SocketBase(SocketEndpoints):
                 if events:
                     pipe = self._fq.only_pipe if self._fq is not None and events & _POLLIN else None
                     if pipe is not None and pipe.direct_input is not None:
-                        self._came_soon(pipe, time.monotonic() - start)
+                        self._came_soon(pipe, start)
+                    elif self._served:
+                        self._still_soon(start)
                     return events
                 if timeout > 0:
                     timeout = int((deadline - time.monotonic()) * 1000 + 0.999)

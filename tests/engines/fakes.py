@@ -101,7 +101,7 @@ class FakeSession:
     def set_direct_output(self, write: Any) -> None:
         self.direct_output = write
 
-    def offer_input(self, offered: bool) -> None:
+    def offer_input(self, offered: bool, always: bool = False) -> None:
         self.input_offered = offered
 
     def request_input(self, mailbox: Any) -> None:

@@ -223,6 +223,17 @@ def test_a_window_into_which_nothing_comes(rig: MakeRig) -> None:
     assert len(decoder.collector.tail) == 8192
 
 
+@pytest.mark.parametrize(
+    ("size", "count", "offered"), [(100, 10_000, False), (50_000, 1, True), (1_000_000, 1, True)]
+)
+def test_a_stream_of_large_messages_is_offered(rig: MakeRig, size: int, count: int, offered: bool) -> None:
+    """Not one of small messages, however many come at once."""
+    pull = rig()
+    pull.session.input_offered = False
+    pull.send(wire([b"x" * size] * count))
+    assert pull.session.input_offered == offered
+
+
 @pytest.mark.parametrize("how", ["closes", "resets"])
 def test_the_peer_goes_in_the_middle_of_a_large_body(rig: MakeRig, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """The connection ends; nothing of the body is delivered."""
