@@ -298,6 +298,28 @@ for label, messages in [*shapes(), ("64 KiB", [b"x" * 65536] * BATCH)]:
     CASES[f"curve decode {label}"] = opening(messages)
 
 
+def reading_curve(stack: ExitStack) -> Callable[[], None]:
+    """Large messages as an engine reads them."""
+    encoder, new_decoder = curve_codecs()
+    data = b"".join(encoder.encode([b"x" * 65536] * BATCH))
+
+    def run() -> None:
+        decoder = new_decoder()
+        decoder.decode(data[:30_000])
+        place, collector = 30_000, decoder.collector
+        while place < len(data):
+            with collector.window() as window:
+                count = min(len(window), len(data) - place)
+                window[:count] = memoryview(data)[place : place + count]
+            decoder.received(count)
+            place += count
+
+    return run
+
+
+CASES["curve read, decode 64 KiB"] = reading_curve
+
+
 def one_curve_message(stack: ExitStack) -> Callable[[], None]:
     """A request or a reply: each by itself, there and back."""
     encoder, new_decoder = curve_codecs()

@@ -273,9 +273,12 @@ class Ctx:
     def choose_io_thread(self, affinity: int) -> IOThread | None:
         """The least loaded thread whose bit is set in `affinity` (0: of all), the first of equals; None if none."""
         best: IOThread | None = None
+        least = 0
         for index, io_thread in enumerate(self._io_threads):
-            if (not affinity or affinity >> index & 1) and (best is None or io_thread.load < best.load):
-                best = io_thread
+            if not affinity or affinity >> index & 1:
+                load = io_thread.poller.load
+                if best is None or load < least:
+                    best, least = io_thread, load
         return best
 
     def send_command(self, tid: int, command: Command) -> None:
@@ -287,7 +290,10 @@ class Ctx:
     def post_command(self, tid: int, command: Command) -> Mailbox | None:
         """Put a command into a mailbox and leave the bell alone: the mailbox, if its reader is to be woken."""
         mailbox = self._slots[tid]
-        return mailbox if mailbox is not None and mailbox.post(command) else None
+        if mailbox is None:
+            return None
+        mailbox.commands.append(command)
+        return mailbox if mailbox._asleep else None
 
     # -- inproc (see transports/inproc.py) --------------------------------------------------------------------------
 

@@ -334,7 +334,7 @@ def _int(attribute: str, low: int = _INT_MIN, high: int = _INT_MAX) -> _Row:
     """A C int from ``low`` to ``high``, both included."""
 
     def set_int(options: Options, value: OptionValue) -> bool:
-        if not _is_int(value, low, high):
+        if not isinstance(value, int) or not low <= value <= high:
             return False
         setattr(options, attribute, int(value))
         return True

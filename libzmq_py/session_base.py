@@ -3,7 +3,9 @@
 
 Mirrors: src/session_base.cpp, src/session_base.hpp.
 Departs: pipes carry whole messages, so a lost connection never leaves half of one behind and `incomplete_in` is not
-needed; the frames of a message that the peer did not finish stay in the decoder that dies with the engine.
+needed; the frames of a message that the peer did not finish stay in the decoder that dies with the engine.  A connecter
+lives in its session's thread, not in the one that is least loaded at the time: it works for a moment, and what the two
+say to each other then wakes nobody.
 
 The connecting side has its pipe from connect() on (not with IMMEDIATE), so messages queue before there is a connection;
 the accepting side gets it when the handshake is over, so a socket never sees an unauthenticated peer (CVE-2020-15166).
@@ -49,6 +51,17 @@ _NO_PIPES: Final[frozenset[Pipe]] = frozenset()
 class SessionBase(Own, IOObject):
     """Lives in an I/O thread. Subclasses check what a pattern's peers may send."""
 
+    # Defaults on the class, as most sessions change one or two of these.
+    _pipe: Pipe | None = None
+    # To the ZAP handler, while and after it is asked about the peer.
+    _zap_pipe: Pipe | None = None
+    # Pipes given up, whose other ends have not agreed yet.
+    _terminating_pipes: frozenset[Pipe] = _NO_PIPES
+    # The end has begun and waits for the pipes.
+    _pending = False
+    _engine: Engine | None = None
+    _has_linger_timer = False
+
     def __init__(
         self, io_thread: IOThread, active: bool, socket: Any, options: Options, addr: Address | None
     ) -> None:
@@ -59,15 +72,6 @@ class SessionBase(Own, IOObject):
         self._io_thread = io_thread
         self._socket = socket
         self._addr = addr
-        self._pipe: Pipe | None = None
-        # To the ZAP handler, while and after it is asked about the peer.
-        self._zap_pipe: Pipe | None = None
-        # Pipes given up, whose other ends have not agreed yet.
-        self._terminating_pipes: frozenset[Pipe] = _NO_PIPES
-        # The end has begun and waits for the pipes.
-        self._pending = False
-        self._engine: Engine | None = None
-        self._has_linger_timer = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._socket!r} {self._addr or 'accepted'}>"
@@ -175,9 +179,9 @@ class SessionBase(Own, IOObject):
         if pipe is not None and self.options.type in _LONE_WRITERS:
             pipe.set_peer_direct_output(None if write is None else functools.partial(pipe.take_over, write))
 
-    def offer_input(self, offered: bool) -> None:
-        """Let the socket's thread ask for the input (REQ and REP only)."""
-        if self._pipe is not None and self.options.type in _LOCK_STEP:
+    def offer_input(self, offered: bool, always: bool = False) -> None:
+        """Let the socket's thread ask for the input (REQ and REP only, or `always`), or no longer."""
+        if self._pipe is not None and (always or not offered or self.options.type in _LOCK_STEP):
             self._pipe.set_peer_direct_input(self.request_input if offered else None)
 
     def request_input(self, mailbox: Mailbox | None) -> None:
@@ -251,14 +255,13 @@ class SessionBase(Own, IOObject):
             self._start_connecting(wait=False)
 
     def _start_connecting(self, wait: bool) -> None:
-        """Launch a connecter, which may live in another I/O thread; with `wait` it pauses first."""
+        """Launch a connecter, in this thread; with `wait` it pauses first."""
         if self._addr is None:
             raise AssertionError("a session that connects has an address")
         transport = transports.find_transport(self._addr.protocol)
-        io_thread = self.choose_io_thread(self.options.affinity)
-        if transport is None or io_thread is None:
-            raise AssertionError("connect() has found both")
-        self.launch_child(transport.create_connecter(io_thread, self, self.options, self._addr, wait))
+        if transport is None:
+            raise AssertionError("connect() has found it")
+        self.launch_child(transport.create_connecter(self._io_thread, self, self.options, self._addr, wait))
 
     def process_attach(self, engine: Engine) -> None:
         """A connection has been made or accepted."""

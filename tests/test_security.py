@@ -99,6 +99,43 @@ def test_large_and_small_messages_over_curve(socket: SocketFactory) -> None:
     assert [bound.recv_multipart() for _ in messages] == messages
 
 
+@pytest.mark.parametrize("kinds", [(zmq.PULL, zmq.PUSH), (zmq.REP, zmq.REQ)])
+def test_messages_of_all_lengths_over_curve(socket: SocketFactory, kinds: tuple[int, int]) -> None:
+    """Around what is read as bytes, into a window, and into a place of its own; each behind each other one."""
+    bound, connected = curve_pair(socket, *kinds)
+    lengths = [0, 100, 8159, 8160, 30_000, 65_536, 500_000, 524_246, 524_247, 900_000]
+    messages = [[bytes([n]) * length] for n in range(len(lengths)) for length in (lengths[n], *lengths)]
+    messages += [[b"id", b"", b"x" * 65_536]] * 20 + [[b"s" * 20]] * 200
+    for number, message in enumerate(messages):
+        connected.send_multipart(message)
+        if connected.type == zmq.REQ:
+            assert bound.recv_multipart() == message
+            bound.send_multipart(message[::-1])
+            assert connected.recv_multipart() == message[::-1]
+        elif number >= 10:
+            assert bound.recv_multipart() == messages[number - 10]
+
+
+def test_connections_over_curve_read_in_turn(socket: SocketFactory) -> None:
+    """Large messages of several peers come in pieces, between each other's."""
+    public, secret = zmq.curve_keypair()
+    bound = socket(zmq.PULL, curve_server=1, curve_secretkey=secret)
+    bound.bind("tcp://127.0.0.1:*")
+    peers = []
+    for _ in range(6):
+        own_public, own_secret = zmq.curve_keypair()
+        peer = socket(zmq.PUSH, curve_serverkey=public, curve_publickey=own_public, curve_secretkey=own_secret)
+        peer.connect(endpoint_of(bound))
+        peers.append(peer)
+    sent = [bytes([number]) * size for number in range(len(peers)) for size in (70_000, 20, 600_000, 9000, 200_000)]
+    for index in range(5):
+        for number, peer in enumerate(peers):
+            peer.send(sent[5 * number + index])
+    got = [bound.recv() for _ in sent]
+    for number in range(len(peers)):
+        assert [body for body in got if body[0] == number] == sent[5 * number : 5 * number + 5]
+
+
 def test_heartbeats_over_curve(socket: SocketFactory) -> None:
     """PING and PONG are sealed too; the connection stays."""
     public, secret = zmq.curve_keypair()

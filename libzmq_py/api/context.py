@@ -247,7 +247,8 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
                 socket.setsockopt(option, value)
             except ZMQError:
                 pass  # most likely an option that this type does not have, SUBSCRIBE say
-        self._add_socket(socket)
+        if not isinstance(socket, Socket) or socket.context is not self:  # else it has been
+            self._add_socket(socket)
         return socket
 
     def _refuse(self) -> None:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 _SocketReturnT_co = TypeVar("_SocketReturnT_co", covariant=True)
 
-_TYPES: dict[int, SocketType] = {int(socket_type): socket_type for socket_type in SocketType}
+_TYPES: dict[int, tuple[int, str]] = {int(socket_type): (socket_type, socket_type.name) for socket_type in SocketType}
 #: Past ``__setattr__``, which looks whether the name is that of an option.
 _store = object.__setattr__
 
@@ -151,9 +151,9 @@ class Socket(
         self._set_type(entry.core.options.type)
 
     def _set_type(self, socket_type: int) -> None:
-        known = _TYPES.get(socket_type, socket_type)
+        known, name = _TYPES.get(socket_type) or (socket_type, str(socket_type))
         _store(self, "type", known)
-        _store(self, "_type_name", known.name if isinstance(known, SocketType) else str(socket_type))
+        _store(self, "_type_name", name)
 
     # -- the end ----------------------------------------------------------------------------------------------------
 

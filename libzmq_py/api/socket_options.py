@@ -18,6 +18,10 @@ from libzmq_py.options import option_name
 _IPC_FILTERS = (SocketOption.IPC_FILTER_UID, SocketOption.IPC_FILTER_GID, SocketOption.IPC_FILTER_PID)
 #: Kind of an option's value, by number. Unknown numbers are taken for int; that they do not exist, the core says.
 _KINDS: dict[int, _OptType] = {int(option): option._opt_type for option in SocketOption}
+#: Those whose value is an int; the types a number comes in; what fits into C's int.
+_INTS = frozenset(number for number, kind in _KINDS.items() if kind is not _OptType.bytes)
+_NUMBERS = frozenset({int, SocketOption})
+_INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 
 
 class OptionMethods(SocketHandle):
@@ -38,9 +42,12 @@ class OptionMethods(SocketHandle):
         zmq_setsockopt.
         """
         core = self._core
-        if isinstance(core, DeadSocket):
-            core.refuse()
-        check_option_value(option, optval)
+        # A number for an option that is one, as most often, is fine.
+        plain = type(optval) is int and _INT_MIN <= optval <= _INT_MAX and type(option) in _NUMBERS and option in _INTS
+        if not plain:
+            if isinstance(core, DeadSocket):
+                core.refuse()
+            check_option_value(option, optval)
         core.setsockopt(option, optval)
 
     def get(self, option: int) -> int | bytes:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from libzmq_py.codecs.decoder import LARGE, LARGE_FLAG, DecodeError, FrameCollector, _keep_pages
+from libzmq_py.codecs.decoder import LARGE, LARGE_FLAG, DecodeError, FrameCollector, keep_pages
 from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.msg import Msg
 
@@ -70,7 +70,7 @@ class BodyCollector(FrameCollector):
         try:
             self._buffer = _free.pop()
         except IndexError:
-            _keep_pages(_PAGES_KEPT)
+            keep_pages(_PAGES_KEPT)
             self._buffer = bytearray(WINDOW)
         view = memoryview(self._buffer)
         view[: self.end] = self.tail

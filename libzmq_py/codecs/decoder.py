@@ -32,6 +32,8 @@ _FIRST_ROOM: Final = 1 << 18
 _GROWTH: Final = 4
 # Above twice this size the system gives a block the pages that are used, and no others.
 _LARGEST_KEPT: Final = 1 << 24
+# Some buffers of reads, and what is made of them: see `keep_pages`.
+_LEAST_KEPT: Final = 1 << 22
 # What MAXMSGSIZE -1 stands for: a size that no memory holds is an error even so.
 NO_LIMIT: Final = 2**48
 # See `Gathering`; the last is what a frame costs besides its content, about.
@@ -85,7 +87,7 @@ class FrameCollector:
         room = size = self._filled + self.missing
         if size <= 2 * _LARGEST_KEPT:
             room = min(size, max(_GROWTH * self._filled, self._largest))
-            _keep_pages(room)
+            keep_pages(room)
         try:
             self._body = io.BytesIO(_maker()(room))
         except MemoryError as error:
@@ -222,16 +224,17 @@ def _maker() -> Callable[[int], bytes]:
 _largest_freed = [0]
 
 
-def _keep_pages(size: int) -> None:
+def keep_pages(size: int) -> None:
     """Have the C library keep the pages of blocks of this size, once they are freed, for the next ones.
 
     Hot path: glibc takes blocks from 128 KiB up from the system one by one, and each page of each costs a fault, which
     for a frame of 1 MiB is more than the copy from the kernel. It stops doing so for blocks below the largest that was
-    freed, up to 32 MiB. So free a larger one, once; it is never touched, so it costs no pages.
+    freed, up to 32 MiB, and gives memory back when twice that is free. So free a larger one, once; it is never touched,
+    so it costs no pages.
     """
     if _largest_freed[0] <= size <= _LARGEST_KEPT:
-        _largest_freed[0] = 2 * size
-        bytes(2 * size)
+        _largest_freed[0] = max(2 * size, _LEAST_KEPT)
+        bytes(_largest_freed[0])
 
 
 class FrameDecoder:

@@ -3,7 +3,7 @@
 
 Mirrors: src/command.hpp.
 Departs: a command is a plain tuple `(destination, kind, arguments)`.  `inproc_connected`, `conn_failed` and the other
-kinds keep libzmq's names, so that a trace of either library reads the same.
+kinds keep libzmq's names, so that a trace of either library reads the same.  There is no `own` (see `own.py`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ class CommandType(enum.Enum):
         # Hot path: attributes, as looking an enum member up in a dict runs its __hash__ in Python.
         self.handler = f"process_{value}"
         # Sent under a sequence number, as it may come from any thread at any time; see `own.py`.
-        self.counted = value in ("plug", "own", "attach", "bind", "inproc_connected")
+        self.counted = value in ("plug", "attach", "bind", "inproc_connected")
 
     STOP = "stop"  # ctx -> socket, io thread, reaper: the context ends
     PLUG = "plug"  # parent -> io object: register with your io thread
-    OWN = "own"  # parent -> itself: a child to own
     ATTACH = "attach"  # connecter, listener -> session: here is your engine
     BIND = "bind"  # session, inproc peer -> socket: here is your end of a pipe
     ACTIVATE_READ = "activate_read"  # pipe writer -> reader that slept: there is something to read

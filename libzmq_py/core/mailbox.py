@@ -51,8 +51,8 @@ class Mailbox:
 
     __slots__ = (
         "_asleep",
-        "_cpipe",
         "_forsaken",
+        "_handled",
         "_signaler",
         "_sync",
         "commands",
@@ -70,16 +70,19 @@ class Mailbox:
         self._signaler = Signaler()
         # Reentrant: the collector may run inside `_wake` and close a forgotten socket, which sends a command.
         self._sync = threading.RLock()
-        self._cpipe: YPipe[Command] = YPipe()
-        self._asleep = self._cpipe.asleep
+        # Its two parts, and not itself: an object less per socket.
+        cpipe: YPipe[Command] = YPipe()
+        self._asleep = cpipe.asleep
         # Hot path: the reader's truth test of this deque is all that a send or recv pays for commands.
-        self.commands: deque[Command] = self._cpipe.queue
+        self.commands: deque[Command] = cpipe.queue
         # True once somebody outside waits on `fd`: the reader then goes back to sleep after each look.
         self.keep_armed = False
         # Connections that the reader's thread reads itself while it waits, by descriptor; see `add_input`.
         self.inputs: dict[int, tuple[DirectInput, Wakeable]] = {}
         # Held while `inputs` are read: the lock of the reader, if it is several threads.
         self.input_sync: AbstractContextManager[Any] = self._sync
+        # Signals that have handlers; see `defer_handlers`.
+        self._handled: Sequence[int] = ()
         # The wait under way is the last of its thread.
         self._forsaken = False
 
@@ -124,11 +127,6 @@ class Mailbox:
                 # Ctrl-C between the two steps: the token is taken, so the bell must ring.
                 self._signaler.send()
                 raise
-
-    def post(self, command: Command) -> bool:
-        """Queue a command; True if the reader sleeps, in which case the caller owes a `wake` (an I/O thread)."""
-        self.commands.append(command)
-        return bool(self._asleep)
 
     def wake(self) -> None:
         """Wake the reader, if it still sleeps."""
@@ -208,7 +206,35 @@ class Mailbox:
         if self.inputs:
             self._read_inputs(ready)
 
+    def defer_handlers(self) -> None:
+        """Note which signals have handlers, which are not to run in the middle of what an I/O thread else does.
+
+        Python runs them in its main thread. One that waits for something that an I/O thread does would wait for ever,
+        as that thread waits for whoever reads in its place; and KeyboardInterrupt would cost the connection.
+        """
+        import signal  # not needed before there is a socket
+
+        if hasattr(signal, "pthread_sigmask"):
+            self._handled = [number for number in range(1, signal.NSIG) if callable(signal.getsignal(number))]
+
     def _read_inputs(self, ready: Sequence[tuple[int, int]]) -> None:
+        if not self._handled or threading.get_ident() != threading.main_thread().ident:
+            self._read_ready(ready)
+            return
+        from signal import SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, pthread_sigmask
+
+        try:
+            before = pthread_sigmask(SIG_BLOCK, self._handled)
+        except BaseException:
+            # Of a handler that was due. What is there to be read is still there for the next wait.
+            pthread_sigmask(SIG_UNBLOCK, self._handled)
+            raise
+        try:
+            self._read_ready(ready)
+        finally:
+            pthread_sigmask(SIG_SETMASK, before)
+
+    def _read_ready(self, ready: Sequence[tuple[int, int]]) -> None:
         with self.input_sync:
             for fd, _ in ready:
                 if fd in self.inputs:

@@ -23,6 +23,13 @@ TERM_TID: Final = 0
 REAPER_TID: Final = 1
 ACTIVATE_READ: Final = CommandType.ACTIVATE_READ
 ACTIVATE_WRITE: Final = CommandType.ACTIVATE_WRITE
+# The commands that every connection needs, as names of this module: to look a member up on its class costs.
+_PLUG: Final = CommandType.PLUG
+_ATTACH: Final = CommandType.ATTACH
+_BIND: Final = CommandType.BIND
+_TERM_REQ: Final = CommandType.TERM_REQ
+_TERM: Final = CommandType.TERM
+_TERM_ACK: Final = CommandType.TERM_ACK
 
 
 class Context(Protocol):
@@ -61,7 +68,7 @@ class ZmqObject:
         self._unexpected("with a sequence number")
 
     def _send_command(self, destination: ZmqObject, kind: CommandType, *args: Any) -> None:
-        # Where commands leave an object (activate_read and activate_write, the frequent ones, do so by themselves).
+        # Where commands leave an object (the frequent ones do so by themselves).
         self.ctx.send_command(destination.tid, (destination, kind, args))
 
     def choose_io_thread(self, affinity: int) -> Any:
@@ -78,24 +85,19 @@ class ZmqObject:
         """Ask a new I/O object to register with its thread."""
         if inc_seqnum:
             destination.inc_seqnum()
-        self._send_command(destination, CommandType.PLUG)
-
-    def send_own(self, destination: Any, child: Any) -> None:
-        """Give `destination` a child to own."""
-        destination.inc_seqnum()
-        self._send_command(destination, CommandType.OWN, child)
+        self.ctx.send_command(destination.tid, (destination, _PLUG, ()))
 
     def send_attach(self, destination: Any, engine: Any, inc_seqnum: bool = True) -> None:
         """Hand an engine to a session."""
         if inc_seqnum:
             destination.inc_seqnum()
-        self._send_command(destination, CommandType.ATTACH, engine)
+        self.ctx.send_command(destination.tid, (destination, _ATTACH, (engine,)))
 
     def send_bind(self, destination: Any, pipe: Any, inc_seqnum: bool = True) -> None:
         """Hand a pipe end to a socket."""
         if inc_seqnum:
             destination.inc_seqnum()
-        self._send_command(destination, CommandType.BIND, pipe)
+        self.ctx.send_command(destination.tid, (destination, _BIND, (pipe,)))
 
     def send_activate_read(self, destination: ZmqObject) -> None:
         """Wake the reading end of a pipe. Hot path: not through `_send_command`."""
@@ -133,15 +135,15 @@ class ZmqObject:
 
     def send_term_req(self, destination: ZmqObject, child: Any) -> None:
         """Ask the owner to end me."""
-        self._send_command(destination, CommandType.TERM_REQ, child)
+        self.ctx.send_command(destination.tid, (destination, _TERM_REQ, (child,)))
 
     def send_term(self, destination: ZmqObject, linger: int) -> None:
         """Tell a child to end within `linger` milliseconds (-1: no limit)."""
-        self._send_command(destination, CommandType.TERM, linger)
+        self.ctx.send_command(destination.tid, (destination, _TERM, (linger,)))
 
     def send_term_ack(self, destination: ZmqObject) -> None:
         """Tell the owner that I have ended."""
-        self._send_command(destination, CommandType.TERM_ACK)
+        self.ctx.send_command(destination.tid, (destination, _TERM_ACK, ()))
 
     def send_term_endpoint(self, destination: ZmqObject, endpoint: str) -> None:
         """Ask a socket to disconnect an endpoint."""
@@ -182,10 +184,6 @@ class ZmqObject:
     def process_plug(self) -> None:
         """Register with the I/O thread."""
         self._unexpected("plug")
-
-    def process_own(self, child: Any) -> None:
-        """Own a child."""
-        self._unexpected("own")
 
     def process_attach(self, engine: Any) -> None:
         """Adopt an engine."""

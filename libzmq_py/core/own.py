@@ -3,13 +3,14 @@
 
 Mirrors: src/own.cpp, src/own.hpp.
 Departs: no destructor.  The collector frees; what remains of own_t is the handshake: an object has ended when it was
-told to, every command sent to it under a sequence number has been processed, and every child has acknowledged.
+told to, every command sent to it under a sequence number has been processed, and every child has acknowledged.  No
+command `own`: libzmq's parent sends it to itself, ours owns the child at once.
 
     terminate() ──term_req──▶ owner ──term(linger)──▶ child: process_term
                                 ▲                        │ (its own children first)
                                 └────────term_ack────────┘ process_destroy
 
-The sequence number counts commands that may come from any thread (plug, own, attach, bind, inproc_connected).  The
+The sequence number counts commands that may come from any thread (plug, attach, bind, inproc_connected).  The
 sender increments it before it queues the command, so an object that might still be sent one never ends.
 """
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # `x += 1` is not atomic. The number moves a few times in a connection's life, so one lock serves all objects.
 _SEQNUM_LOCK: Final = threading.Lock()
+# What most objects own. Never added to.
+_NO_CHILDREN: Final[dict[Own, None]] = {}
 
 
 class Own(ZmqObject):
@@ -33,18 +36,21 @@ class Own(ZmqObject):
     All methods but `inc_seqnum` belong to the object's own thread.
     """
 
+    # Defaults on the class: there are two or three of these per connection, and few of them change anything of it.
+    _owner: Own | None = None
+    _owned: dict[Own, None] = _NO_CHILDREN
+    _terminating = False
+    _sent_seqnum = 0
+    _processed_seqnum = 0
+    _term_acks = 0
+
     def __init__(self, parent: ZmqObject | None, options: Options, ctx: Any = None, tid: int = 0) -> None:
         """Live in the thread of `parent` (an I/O thread, or any object of it), or under `ctx` and `tid`."""
         if parent is not None:
             ctx, tid = parent.ctx, parent.tid
-        super().__init__(ctx, tid)
+        self.ctx = ctx
+        self.tid = tid
         self.options = options
-        self._owner: Own | None = None
-        self._owned: dict[Own, None] = {}
-        self._terminating = False
-        self._sent_seqnum = 0
-        self._processed_seqnum = 0
-        self._term_acks = 0
 
     @property
     def is_terminating(self) -> bool:
@@ -65,9 +71,15 @@ class Own(ZmqObject):
     def launch_child(self, child: Own) -> None:
         """Plug a new object into its I/O thread and own it."""
         child._owner = self
-        self.send_plug(child)
-        # Through the own mailbox, as another thread may be the caller (a session launched by its listener).
-        self.send_own(self, child)
+        child._sent_seqnum += 1  # without the lock, as nobody else knows the child yet
+        self.send_plug(child, inc_seqnum=False)
+        if self._terminating:
+            self.register_term_acks(1)
+            self.send_term(child, 0)  # too late: ended at once
+        elif self._owned is _NO_CHILDREN:
+            self._owned = {child: None}
+        else:
+            self._owned[child] = None
 
     def term_child(self, child: Own) -> None:
         """End one child."""
@@ -82,13 +94,15 @@ class Own(ZmqObject):
             return
         self.send_term_req(self._owner, self)
 
-    def process_own(self, child: Own) -> None:
-        """Own a child; one that comes too late is ended at once."""
-        if self._terminating:
-            self.register_term_acks(1)
-            self.send_term(child, 0)
-        else:
-            self._owned[child] = None
+    def depart(self) -> None:
+        """`terminate` for an object that has nothing left to end: no commands where the owner is in this thread."""
+        owner = self._owner
+        if owner is None or owner.tid != self.tid or self._owned:
+            self.terminate()
+        elif self in owner._owned:
+            del owner._owned[self]
+            self._owner = None
+        # Else it has been told to end, and will hear of it.
 
     def process_term_req(self, child: Own) -> None:
         """End a child that asks for it, unless it is on its way already."""

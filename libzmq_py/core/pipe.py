@@ -120,9 +120,15 @@ class Pipe(ZmqObject):
         self, parent: ZmqObject, in_pipe: YPipe[Message], out_pipe: YPipe[Message], inhwm: int, outhwm: int
     ) -> None:
         """An end in the thread of `parent`; `inhwm` and `outhwm` in messages, 0: no limit. See `pipepair`."""
-        super().__init__(parent.ctx, parent.tid)
-        self._attach_in(in_pipe)
-        self._attach_out(out_pipe)
+        # Two of these are made per connection: what methods here do later is written out.
+        self.ctx = parent.ctx
+        self.tid = parent.tid
+        self._in_queue = in_pipe.queue
+        self._in_asleep = in_pipe.asleep
+        # Until this end has acknowledged the end (libzmq: _out_pipe is not null).
+        self._out_open = True
+        self._out_queue = out_pipe.queue
+        self._out_asleep = out_pipe.asleep
         self._in_active = True
         self._out_active = True
         self._msgs_read = 0
@@ -131,7 +137,10 @@ class Pipe(ZmqObject):
         self._in_hwm_boost = -1
         self._out_hwm_boost = -1
         self._own_hwms = (inhwm, outhwm)
-        self._set_limits(inhwm, outhwm)
+        self._lwm = lwm = (inhwm + 1) // 2  # 0 means: no limit, hence no credits
+        self._credit_at = lwm or _NO_LIMIT
+        self._hwm = outhwm
+        self._write_limit = outhwm if outhwm > 0 else _NO_LIMIT
         # Frames of the message that is being written; None between messages.
         self._out_parts: list[Frame] | None = None
         self._peer: Pipe | None = None
@@ -160,7 +169,6 @@ class Pipe(ZmqObject):
         self._in_asleep = in_pipe.asleep
 
     def _attach_out(self, out_pipe: YPipe[Message]) -> None:
-        # Until this end has acknowledged the end (libzmq: _out_pipe is not null).
         self._out_open = True
         self._out_queue = out_pipe.queue
         self._out_asleep = out_pipe.asleep
@@ -561,7 +569,7 @@ class Pipe(ZmqObject):
     # -- high-water marks -------------------------------------------------------------------------------------------
 
     def _set_limits(self, inhwm: int, outhwm: int) -> None:
-        self._lwm = (inhwm + 1) // 2  # 0 means: no limit, hence no credits
+        self._lwm = (inhwm + 1) // 2
         self._credit_at = self._msgs_read - self._msgs_read % self._lwm + self._lwm if self._lwm else _NO_LIMIT
         self._hwm = outhwm
         self._update_write_limit()

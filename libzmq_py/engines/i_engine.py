@@ -126,8 +126,11 @@ class EngineHost(Protocol):
     def set_direct_output(self, write: Callable[[], bool] | None) -> None:
         """Offer the engine's `write_direct` to the socket's thread; None takes it back."""
 
-    def offer_input(self, offered: bool) -> None:
-        """The engine would let the socket's thread read (`lend_input`), or would not."""
+    def offer_input(self, offered: bool, always: bool = False) -> None:
+        """The engine would let the socket's thread read (`lend_input`), or would not.
+
+        `always`: not only in a conversation of REQ and REP.
+        """
 
     def request_input(self, mailbox: Mailbox | None) -> None:
         """Have `lend_input` called, or (None) `reclaim_input`. Any thread."""

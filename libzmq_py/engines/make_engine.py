@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from libzmq_py.options import Options
 
 
-def make_engine(sock: socket.socket, options: Options, endpoint_uri_pair: EndpointUriPair) -> StreamEngineBase:
-    """The engine for a connected socket that does not block."""
+def make_engine(
+    sock: socket.socket, options: Options, endpoint_uri_pair: EndpointUriPair, peer: object = None
+) -> StreamEngineBase:
+    """The engine for a connected socket that does not block; `peer`: the address at its other end, if that is known."""
     engine_class = RawEngine if options.raw_socket else ZmtpEngine
-    return engine_class(sock, options, endpoint_uri_pair)
+    return engine_class(sock, options, endpoint_uri_pair, peer)

@@ -24,7 +24,7 @@ class RawEngine(StreamEngineBase):
         """Say that the peer is there, if the socket wants to know, and let bytes flow."""
         self._decoder = RawDecoder(self._options.in_batch_size)
         self._encoder = RawEncoder()
-        self._pull_msgs = self._session.pull_msgs
+        self._source = self._session
         if self._handle is None:
             raise AssertionError("plug() has registered the descriptor")
         if self.peer_address:

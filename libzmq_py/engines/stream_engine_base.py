@@ -16,11 +16,12 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from libzmq_py.codecs.decoder import keep_pages
 from libzmq_py.engines.i_engine import EngineHost, ErrorReason, ProtocolError
 from libzmq_py.io_threads.io_object import IOObject
-from libzmq_py.ip import get_peer_ip_address
+from libzmq_py.ip import UNIX_HOST, get_peer_ip_address
 from libzmq_py.logger import Logger
 from libzmq_py.msg import Message
 
@@ -37,6 +38,8 @@ _LOG: Final = Logger("libzmq_py.engine")
 
 MIN_READ: Final = 8192
 _MAX_READ: Final = 1 << 18
+# Bytes of a frame from which on the socket's thread may read a stream of them.
+_STREAM_MSG: Final = 1 << 14
 # Aim of one batch out, in bytes; and its most messages.
 _OUT_BATCH_BYTES: Final = 1 << 17
 _OUT_BATCH_MSGS: Final = 512
@@ -46,6 +49,8 @@ _OUT_BATCHES: Final = 8
 _JOIN_BELOW: Final = 4096
 _MAX_GATHER: Final = 512
 _WRITE: Final = selectors.EVENT_WRITE
+# What the socket module makes of an IPv4 address: host and port.
+_IPV4_SOCKADDR: Final = 2
 _HAS_GATHER: Final = hasattr(socket.socket, "sendmsg")
 
 HANDSHAKE_TIMER: Final = 0x40
@@ -58,31 +63,55 @@ INTERRUPTED_TIMER: Final = 0x91
 _LENT_IVL: Final = 10
 
 
+class MessageSource(Protocol):
+    """A session, as far as messages are taken from it."""
+
+    def pull_msgs(self, limit: int) -> list[Message]:
+        """Up to `limit` messages to send."""
+
+
+class _Nothing:
+    """What there is to send before the handshake is over, and after the end."""
+
+    def pull_msgs(self, limit: int) -> list[Message]:
+        """None."""
+        return []
+
+
+_NOTHING: Final = _Nothing()
+
+
 class StreamEngineBase(IOObject):
     """Runs in its session's I/O thread. Ends by `error`, which tells the session, or by `terminate`, which does not."""
 
-    def __init__(self, sock: socket.socket, options: Options, endpoint_uri_pair: EndpointUriPair) -> None:
-        """Own `sock`, which is connected and does not block."""
+    # Defaults on the class: of what is set when the engine starts, and of what most connections never need.
+    _session: Any = None
+    _handle: Handle | None = None
+    _decoder: Decoder | None = None
+    _encoder: Encoder | None = None
+    # Held by the I/O thread while it works; see `Poller`.
+    _turn: threading.Lock | None = None
+    # What the engines of this thread have encoded last.
+    _segments: Segments
+    # Where the socket's thread waits for this connection, while it reads in place of the I/O thread.
+    _lent_to: Mailbox | None = None
+    _lent_used = False
+    # Decoded, not yet taken by the session, which is full: input is stopped while there are any.
+    _held: list[Message] | None = None
+    _input_stopped = False
+    # Why the connection ended, for the monitor.
+    _errno = 0
+
+    def __init__(
+        self, sock: socket.socket, options: Options, endpoint_uri_pair: EndpointUriPair, peer: object = None
+    ) -> None:
+        """Own `sock`, which is connected, to `peer` (in the form of the socket module) if that is known."""
         self._sock = sock
         self._options = options
         self.endpoint_uri_pair = endpoint_uri_pair
-        self._session: Any = None
-        self._handle: Handle | None = None
-        self._decoder: Decoder | None = None
-        self._encoder: Encoder | None = None
-        self.peer_address = _peer_address(sock)
-        # Held by the I/O thread while it works; see `Poller`.
-        self._turn: threading.Lock | None = None
-        # What the engines of this thread have encoded last.
-        self._segments: Segments = {}
-        # Where the socket's thread waits for this connection, while it reads in place of the I/O thread.
-        self._lent_to: Mailbox | None = None
-        self._lent_used = False
+        self.peer_address = _peer_address(sock, peer)
         # Encoded, not yet sent.
         self._out: Sequence[Buffer] = ()
-        # Decoded, not yet taken by the session, which is full: input is stopped while there are any.
-        self._held: list[Message] | None = None
-        self._input_stopped = False
         self._output_stopped = True
         self._read_size = MIN_READ
         self._pull_limit = 16
@@ -91,9 +120,7 @@ class StreamEngineBase(IOObject):
         # What takes the next bytes (None: `_process_batch`, as for most of a connection's life), and what gives the
         # next messages. As libzmq's pointers to members, they follow the stage of the connection.
         self._process_input: Callable[[bytes], None] | None = None
-        self._pull_msgs: Callable[[int], list[Message]] = _nothing
-        # Why the connection ended, for the monitor.
-        self._errno = 0
+        self._source: MessageSource = _NOTHING
         # Those that run. A tuple, as after the handshake an idle connection has none.
         self._timers: tuple[int, ...] = ()
 
@@ -128,11 +155,11 @@ class StreamEngineBase(IOObject):
 
     def plug(self, io_thread: Any, session: EngineHost) -> None:
         """Start, in the session's thread."""
-        self.plug_into(io_thread)
-        self._turn = self.poller.turn
+        self.poller = poller = io_thread.poller
+        self._turn = poller.turn
         self._segments = io_thread.segments
         self._session = session
-        self._handle = self.add_fd(self._sock.fileno())
+        self._handle = poller.add_fd(self._sock.fileno(), self)
         self.plug_internal()
 
     @property
@@ -151,7 +178,7 @@ class StreamEngineBase(IOObject):
             self._handle = None
             self.unplug()
         self._session = None
-        self._pull_msgs = _nothing
+        self._source = _NOTHING
         self._sock.close()
         # It may hold most of a large message, and only the collector frees an engine.
         self._decoder = None
@@ -186,15 +213,16 @@ class StreamEngineBase(IOObject):
 
     def _start_timer(self, timeout: int, id_: int) -> None:
         self._timers += (id_,)
-        self.add_timer(timeout, id_)
+        self.poller.add_timer(timeout, self, id_)
 
     def _forget_timer(self, id_: int) -> None:
-        self._timers = tuple(timer for timer in self._timers if timer != id_)
+        timers = self._timers
+        self._timers = () if len(timers) == 1 else tuple(timer for timer in timers if timer != id_)
 
     def _stop_timer(self, id_: int) -> None:
         if id_ in self._timers:
             self._forget_timer(id_)
-            self.cancel_timer(id_)
+            self.poller.cancel_timer(self, id_)
 
     # -- in ---------------------------------------------------------------------------------------------------------
 
@@ -220,16 +248,15 @@ class StreamEngineBase(IOObject):
             self._read_failed(errno.EPIPE, "closed by the peer")
             return
         if len(data) == size:
-            self._read_size = min(size * 4, _MAX_READ)
+            if size < _MAX_READ:
+                self._read_size = min(size * 4, _MAX_READ)
+                keep_pages(self._read_size)
         elif size > MIN_READ and len(data) * 8 < size:
             self._read_size = size >> 1
         if self._process_input is None:
             self._process_batch(data)
         else:
             self._process_input(data)
-        if len(data) == size and decoder is not None and decoder.collector.direct and not self._input_stopped:
-            if decoder is self._decoder:  # the connection has not ended
-                self._read_body(decoder)  # a large body has begun, and more of it is there
 
     def _read_body(self, decoder: Decoder) -> None:
         """Read of a large body what is there into its place."""
@@ -247,7 +274,24 @@ class StreamEngineBase(IOObject):
             return
         # The next read brings a header, and should bring little of a body that would have to be copied out of it.
         self._read_size = MIN_READ
-        self._process_msgs(decoder, decoder.received(count))
+        msgs = decoder.received(count)
+        self._process_msgs(decoder, msgs)
+        if msgs:
+            self._offer_stream()
+
+    def _large_read(self, decoder: Decoder, msgs: Sequence[Message]) -> None:
+        """Much was read at once, and gave `msgs`."""
+        if decoder.collector.direct and not self._input_stopped:
+            self._read_body(decoder)  # one has begun, and more of it is there
+        elif msgs:
+            last = msgs[-1]
+            if len(last[-1] if isinstance(last, tuple) else last) >= _STREAM_MSG:
+                self._offer_stream()
+
+    def _offer_stream(self) -> None:
+        """Messages so large are read by the I/O thread in less time than it takes to wake the socket's thread."""
+        if self._lent_to is None and not self._input_stopped and self._session is not None:
+            self._session.offer_input(True, always=True)
 
     def _read_failed(self, err: int, cause: object) -> None:
         self._errno = err
@@ -258,7 +302,10 @@ class StreamEngineBase(IOObject):
         decoder = self._decoder
         if decoder is None:
             raise AssertionError("made before the first batch")
-        self._process_msgs(decoder, decoder.decode(data))
+        msgs = decoder.decode(data)
+        self._process_msgs(decoder, msgs)
+        if len(data) >= MIN_READ and decoder is self._decoder:  # the connection has not ended
+            self._large_read(decoder, msgs)
 
     def _process_msgs(self, decoder: Decoder, msgs: list[Message]) -> None:
         if msgs:
@@ -287,7 +334,7 @@ class StreamEngineBase(IOObject):
         self._input_stopped = True
         if self._lent_to is not None:
             self._take_input()
-            self._session.offer_input(True)
+            self._session.offer_input(True, always=True)
         elif self._handle is not None:
             self.reset_pollin(self._handle)
 
@@ -342,7 +389,7 @@ class StreamEngineBase(IOObject):
                 if self._control:
                     msgs, self._control = self._control, ()
                 else:
-                    msgs = self._pull_msgs(self._pull_limit)
+                    msgs = self._source.pull_msgs(self._pull_limit)
                 if not msgs:
                     self._output_stopped = True
                     if self._handle is not None and self._handle.events & _WRITE:
@@ -371,12 +418,12 @@ class StreamEngineBase(IOObject):
         try:
             if not self._output_stopped or self._out or self._control or self._handle is None:
                 return False
-            msgs = self._pull_msgs(self._pull_limit)
+            msgs = self._source.pull_msgs(self._pull_limit)
             while msgs:
                 self._encode(msgs)
                 if not self._write():
                     return False
-                msgs = self._pull_msgs(self._pull_limit)
+                msgs = self._source.pull_msgs(self._pull_limit)
             return True
         except BaseException:
             # Ctrl-C: nobody knows how many of these bytes have left, so the connection cannot go on.
@@ -404,7 +451,7 @@ class StreamEngineBase(IOObject):
         if self._lent_to is not None and self._handle is not None:
             self._take_input()
             self.set_pollin(self._handle)
-            self._session.offer_input(True)
+            self._session.offer_input(True, always=True)
 
     def _take_input(self) -> None:
         if self._lent_to is not None and self._handle is not None:
@@ -511,17 +558,15 @@ class StreamEngineBase(IOObject):
         # The reading side acts on a broken connection, so that what has been received is not lost.
         _LOG.debug("= %r cannot send: %s", self, error)
         self._out = self._control = ()
-        self._pull_msgs = _nothing
+        self._source = _NOTHING
 
 
-def _nothing(limit: int) -> list[Message]:
-    return []
-
-
-def _peer_address(sock: socket.socket) -> str:
+def _peer_address(sock: socket.socket, peer: Any) -> str:
     """Peer-Address of messages: the IP address without its port; for ipc also `:uid:gid:pid` where the system tells."""
+    if type(peer) is tuple and len(peer) == _IPV4_SOCKADDR:
+        return str(peer[0])
     address = get_peer_ip_address(sock)
-    if sock.family == getattr(socket, "AF_UNIX", None) and hasattr(socket, "SO_PEERCRED"):
+    if address == UNIX_HOST and hasattr(socket, "SO_PEERCRED"):
         try:
             credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII"))
         except OSError:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import functools
 import struct
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +35,7 @@ from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.codecs.v2_encoder import V2Encoder
 from libzmq_py.codecs.v3_1_encoder import V31Encoder
 from libzmq_py.constants import Event, SocketType
+from libzmq_py.endpoint import EndpointType
 from libzmq_py.engines.i_engine import ErrorReason, HandshakeFailure
 from libzmq_py.engines.stream_engine_base import (
     HANDSHAKE_TIMER,
@@ -86,6 +88,8 @@ _TOO_LARGE: Final = "a handshake that does not end"
 _REFUSED_IVL: Final = 1000
 # RFC 26: the key of a cookie lives for a minute at most.
 _COOKIE_IVL: Final = 60_000
+# Bytes up to which it is quicker to copy than to have the kernel gather.
+_SMALL: Final = 4096
 _SUBSCRIBE: Final = b"\x09SUBSCRIBE"
 _CANCEL: Final = b"\x06CANCEL"
 _PUBLISHERS: Final = frozenset({SocketType.PUB, SocketType.XPUB})
@@ -104,6 +108,12 @@ class Stage(enum.Enum):
     READY = "ready"
 
 
+# Names of this module, as to look a member up on its class costs.
+_GREETING: Final = Stage.GREETING
+_IN_MECHANISM: Final = Stage.MECHANISM
+_READY: Final = Stage.READY
+
+
 class ZmtpEngine(StreamEngineBase):
     """Runs in its session's I/O thread."""
 
@@ -116,21 +126,25 @@ class ZmtpEngine(StreamEngineBase):
     # Which monitor event told of the failure, and its value.
     _failure_event: tuple[int, int] | None = None
 
-    def __init__(self, sock: Any, options: Options, endpoint_uri_pair: EndpointUriPair) -> None:
-        super().__init__(sock, options, endpoint_uri_pair)
-        self._stage = Stage.GREETING
+    _mechanism: Mechanism | None = None
+    _greeting = b""
+    # Bytes of our greeting that have been sent.
+    _greeting_sent = 0
+
+    def __init__(
+        self, sock: Any, options: Options, endpoint_uri_pair: EndpointUriPair, peer: object = None
+    ) -> None:
+        super().__init__(sock, options, endpoint_uri_pair, peer)
+        self._stage = _GREETING
         self._process_input = self._process_greeting_input
-        self._greeting = b""
-        # Bytes of our greeting that have been sent.
-        self._greeting_sent = 0
-        self._mechanism: Mechanism | None = None
 
     # -- start ------------------------------------------------------------------------------------------------------
 
     def plug_internal(self) -> None:
         """Say the signature, which a 1.0 peer reads as the header of our routing id, and listen.
 
-        The peer may have spoken already: then what follows the signature goes out with it.
+        Who has connected speaks first: where we were connected to, the peer may have spoken already, and what follows
+        the signature goes out with it.
         """
         if self._handle is None:
             raise AssertionError("plug() has registered the descriptor")
@@ -139,12 +153,17 @@ class ZmtpEngine(StreamEngineBase):
         self._out = (b"\xff" + _SIZE.pack(len(self._options.routing_id) + 1) + b"\x7f",)
         self._greeting_sent = _SIGNATURE_SIZE
         self.set_pollin(self._handle)
-        self.in_event()
+        if self.endpoint_uri_pair.local_type is not EndpointType.CONNECT:
+            self.in_event()
         self._send_greeting()
+
+    def _add_to_greeting(self, data: bytes) -> None:
+        """What is ready to be sent leaves in one system call."""
+        self._out = (b"".join((*self._out, data)),)
 
     def _send_greeting(self) -> None:
         """Send what has been added to the greeting, unless some of it waits for the kernel already."""
-        if self._out and self._output_stopped and self.plugged:
+        if self._out and self._output_stopped and self._handle is not None:
             self._output_stopped = False
             self.out_event()
 
@@ -162,7 +181,7 @@ class ZmtpEngine(StreamEngineBase):
         if decoder is None:
             raise AssertionError("made with the choice of version")
         decoder.feed(data)
-        while self._stage is not Stage.READY:
+        while self._stage is not _READY:
             try:
                 frame = self._next_frame(decoder)
             except DecodeError as error:
@@ -179,14 +198,14 @@ class ZmtpEngine(StreamEngineBase):
                 self._process_routing_id(frame)
             else:
                 self._process_handshake_command(frame)
-            if not self.plugged:
+            if self._handle is None:
                 return
         self._process_batch(b"")
 
     def _next_frame(self, decoder: Decoder) -> Msg | None:
         """The next frame of the handshake; when there is none, it is our turn to speak."""
         frame = decoder.next_frame()
-        if frame is None and self._stage is Stage.MECHANISM:
+        if frame is None and self._stage is _IN_MECHANISM:
             # Not before all that has come is read: as in libzmq, what a peer sends in one go with its READY, before it
             # can have seen ours, is still part of the handshake.
             self._send_handshake_commands()
@@ -204,7 +223,7 @@ class ZmtpEngine(StreamEngineBase):
             return None
         if self._greeting_sent == _SIGNATURE_SIZE:
             self._greeting_sent += 1
-            self._out = (*self._out, b"\3")
+            self._add_to_greeting(b"\3")
         if len(greeting) <= _REVISION_POS:
             return None
         revision = greeting[_REVISION_POS]
@@ -212,9 +231,9 @@ class ZmtpEngine(StreamEngineBase):
         if self._greeting_sent == _SIGNATURE_SIZE + 1:
             self._greeting_sent += 1
             if revision in (0, 1):
-                self._out = (*self._out, bytes((self._options.type,)))
+                self._add_to_greeting(bytes((self._options.type,)))
             else:
-                self._out = (*self._out, b"\1" + greeting_name(self._options.mechanism).ljust(20, b"\0") + bytes(32))
+                self._add_to_greeting(_rest_of_greeting(greeting_name(self._options.mechanism)))
         if len(greeting) < size:
             return None
         return greeting[size:] if self._select_version(revision, greeting) else None
@@ -240,7 +259,7 @@ class ZmtpEngine(StreamEngineBase):
             return False
         self._begin_old(V1Encoder(), V1Decoder(self._options.maxmsgsize))
         if self._options.routing_id:
-            self._out = (*self._out, self._options.routing_id)
+            self._add_to_greeting(self._options.routing_id)
         self._finish_old_greeting()
         return True
 
@@ -268,25 +287,26 @@ class ZmtpEngine(StreamEngineBase):
         """No mechanism: the peer may be shown to the socket."""
         self._stop_timer(HANDSHAKE_TIMER)
         self._session.engine_ready()
-        self._pull_msgs = self._session.pull_msgs
+        self._source = self._session
         self._output_stopped = False
         self.out_event()
 
     def _handshake_v3(self, mechanism: bytes, encoder: Any) -> bool:
-        self._encoder = SharedEncoder(encoder, self._segments) if self._options.type in _PUBLISHERS else encoder
-        self._decoder = V2Decoder(self._options.maxmsgsize)
-        own_name = greeting_name(self._options.mechanism)
+        options = self._options
+        self._encoder = SharedEncoder(encoder, self._segments) if options.type in _PUBLISHERS else encoder
+        self._decoder = V2Decoder(options.maxmsgsize)
+        own_name = greeting_name(options.mechanism)
         if mechanism != own_name.ljust(20, b"\0"):
             offered = mechanism.rstrip(b"\0")
             reason = f"mechanism mismatch: we want {own_name!r}, the peer offers {offered!r}"
             self._protocol_error(MechanismError(reason, Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH))
             return False
         try:
-            self._mechanism = create_mechanism(self._options, self)
+            self._mechanism = create_mechanism(options, self)
         except (MechanismError, ImportError) as error:
             self._protocol_error(error)
             return False
-        self._stage = Stage.MECHANISM
+        self._stage = _IN_MECHANISM
         return True
 
     # -- handshake --------------------------------------------------------------------------------------------------
@@ -308,6 +328,8 @@ class ZmtpEngine(StreamEngineBase):
         self._out = (b"".join(out),) if out else ()
         if mechanism.holds_cookie and not 0 < self._options.handshake_ivl <= _COOKIE_IVL:
             self._start_timer(_COOKIE_IVL, COOKIE_TIMER)
+        if failure is None and mechanism.status is Status.READY:
+            return  # it leaves with the first messages
         self._output_stopped = False
         self.out_event()
         if failure is not None:
@@ -323,7 +345,7 @@ class ZmtpEngine(StreamEngineBase):
         except MechanismError as error:
             self._protocol_error(error)
             return
-        if self._stage is Stage.MECHANISM:
+        if self._stage is _IN_MECHANISM:
             self._send_handshake_commands()
             self._check_mechanism()
 
@@ -368,11 +390,11 @@ class ZmtpEngine(StreamEngineBase):
 
     def _check_mechanism(self) -> None:
         mechanism = self._mechanism
-        if mechanism is None or not self.plugged:
+        if mechanism is None or self._handle is None:
             return
         if mechanism.status is Status.READY:
             self._mechanism_ready(mechanism)
-        elif mechanism.refusal and self._stage is Stage.MECHANISM:
+        elif mechanism.refusal and self._stage is _IN_MECHANISM:
             self._refuse(mechanism)
         elif mechanism.status is Status.ERROR:
             self._protocol_error("the handshake was refused")
@@ -443,23 +465,38 @@ class ZmtpEngine(StreamEngineBase):
         session = self._session
         session.engine_ready()
         session.set_metadata(self._make_metadata(mechanism))
-        self._stage = Stage.READY
+        self._stage = _READY
         self._encoder, self._decoder = mechanism.secure(
             self._encoder, self._decoder, downgrade_sub=type(self._encoder) is V2Encoder
         )
         if self._options.recv_routing_id and not session.push_routing_id(mechanism.peer_routing_id):
+            self._send_greeting()
             return  # the pipe is ending, and this engine with it
         session.flush()
-        self._pull_msgs = session.pull_msgs
+        self._source = session
+        if self._out:
+            self._add_first_messages()
         self._process_input = None
-        self._stop_timer(HANDSHAKE_TIMER)
-        self._stop_timer(COOKIE_TIMER)
+        self._mechanism = mechanism.after_handshake()
+        if self._timers:
+            self._stop_timer(HANDSHAKE_TIMER)
+            self._stop_timer(COOKIE_TIMER)
         session.socket_events.event_handshake_succeeded(self.endpoint_uri_pair, 0)
         self._output_stopped = False
         self.out_event()
-        if self.plugged:
+        if self._handle is not None:
             session.set_direct_output(self.write_direct)
             session.offer_input(True)
+
+    def _add_first_messages(self) -> None:
+        """Have the last command of the handshake leave with the messages that wait already, in one system call."""
+        last = self._out
+        msgs = self._source.pull_msgs(self._pull_limit)
+        if msgs:
+            self._encode(msgs)
+            self._out = (*last, *self._out)
+            if sum(map(len, self._out)) < _SMALL:
+                self._out = (b"".join(self._out),)
 
     def _make_metadata(self, mechanism: Mechanism) -> Metadata:
         # Tuples of what the collector need not visit: it stops visiting them, too.
@@ -471,7 +508,7 @@ class ZmtpEngine(StreamEngineBase):
     def _process_routing_id(self, frame: Msg) -> None:
         """The first message of a 1.0 or 2.0 peer."""
         session = self._session
-        self._stage = Stage.READY
+        self._stage = _READY
         self._process_input = None
         if self._options.recv_routing_id and session.push_routing_id(bytes(frame.data)):
             session.flush()
@@ -486,7 +523,7 @@ class ZmtpEngine(StreamEngineBase):
         return self._greeting_sent > _SIGNATURE_SIZE
 
     def _handshaked(self) -> bool:
-        return self._stage in (Stage.READY, Stage.ROUTING_ID)
+        return self._stage in (_READY, Stage.ROUTING_ID)
 
     def _handshake_failed(self) -> bool:
         # libzmq: a connection without a mechanism, so every 1.0 and 2.0 one, counts as never having completed it.
@@ -558,7 +595,7 @@ class ZmtpEngine(StreamEngineBase):
         self._forget_timer(id_)
         if id_ == HEARTBEAT_IVL_TIMER:
             self._send_ping()
-            if self.plugged:
+            if self._handle is not None:
                 self._start_timer(self._options.heartbeat_interval, HEARTBEAT_IVL_TIMER)
             return
         if id_ == COOKIE_TIMER:
@@ -581,6 +618,12 @@ class ZmtpEngine(StreamEngineBase):
             self._start_timer(timeout, HEARTBEAT_TIMEOUT_TIMER)
         self._control = (*self._control, Msg(_PING + _TTL.pack(options.heartbeat_ttl), COMMAND))
         self._send_control()
+
+
+@functools.cache
+def _rest_of_greeting(mechanism: bytes) -> bytes:
+    """What follows the major version: the minor one, the mechanism, and zeros."""
+    return b"\1" + mechanism.ljust(20, b"\0") + bytes(32)
 
 
 def _offered(greeting: bytes) -> bytes:

@@ -125,17 +125,19 @@ class IOThread(ZmqObject):
         return self.poller.load
 
     def in_event(self) -> None:
-        """Process what is in the mailbox."""
+        """Process what is in the mailbox. `process_command` is written out: a connection needs eight of them."""
         if self._silence:
             self.mailbox.silence()
         commands = self.mailbox.commands
         while commands:
-            command = commands.popleft()
+            destination, kind, args = commands.popleft()
             try:
-                command[0].process_command(command)
+                getattr(destination, kind.handler)(*args)
+                if kind.counted:
+                    destination.process_seqnum()
             except Exception:  # noqa: BLE001
                 # A defect of ours must not end the thread that serves every other connection.
-                _LOG.exception("command %s to %r failed", command[1].value, command[0])
+                _LOG.exception("command %s to %r failed", kind.value, destination)
 
     def out_event(self) -> None:
         """Never: the mailbox is only read."""

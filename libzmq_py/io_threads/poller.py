@@ -303,8 +303,12 @@ class Poller:
         timers = self._armed.get((sink, id_))
         if timers is None:
             return
-        timer = min(timers)
-        self._disarm(timer, timers, sink, id_)
+        if len(timers) == 1:
+            timer = timers[0]
+            del self._armed[sink, id_]
+        else:
+            timer = min(timers)
+            timers.remove(timer)
         timer[2] = None
         self._cancelled += 1
         if self._cancelled * 2 > len(self._timers):

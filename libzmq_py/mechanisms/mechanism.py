@@ -116,10 +116,26 @@ _KNOWN_SIZE: Final = 256
 _ZAP_STATUS: Final = {b"300": 300, b"400": 400, b"500": 500}
 
 
-@functools.lru_cache(maxsize=256)
-def _known_properties(data: bytes) -> tuple[tuple[str, bytes], ...]:
-    """`parse_metadata`, once for all peers that say the same, which most peers of a socket do."""
-    return tuple(parse_metadata(data))
+def _read_peer(data: bytes, own_type: int) -> tuple[tuple[tuple[str, bytes], ...], tuple[bytes, ...]]:
+    """What a peer of a socket of `own_type` says of itself, and which of that are routing ids.
+
+    Raises:
+        ValueError: it cannot be read, or the two types do not talk to each other.
+    """
+    try:
+        properties = tuple(parse_metadata(data))
+    except ValueError as error:
+        raise ValueError(f"metadata: {error}") from error
+    if len(properties) > _MAX_PROPERTIES:
+        raise ValueError(f"metadata of {len(properties)} properties")
+    for name, value in properties:
+        if name == "Socket-Type" and value not in _PEERS.get(own_type, ()):
+            raise ValueError(f"socket type {value[:16]!r} does not talk to {_NAMES[SocketType(own_type)].decode()}")
+    return properties, tuple(value for name, value in properties if name == "Identity")
+
+
+# Once for all peers that say the same, which most peers of a socket do.
+_read_known_peer = functools.lru_cache(maxsize=256)(_read_peer)
 
 
 @functools.lru_cache(maxsize=256)
@@ -135,16 +151,16 @@ class Mechanism:
     name: bytes
     #: "client" or "server" where the two sides differ.
     role = ""
+    # What the peer told of itself.
+    peer_routing_id = b""
+    zmtp_properties: Sequence[tuple[str, bytes]] = ()
+    # What the ZAP handler told of it.
+    zap_properties: Sequence[tuple[str, bytes]] = ()
 
     def __init__(self, options: Options, host: MechanismHost | None = None) -> None:
         """`host`: None where nothing is to be asked of it."""
         self.options = options
         self._host = host
-        # What the peer told of itself.
-        self.peer_routing_id = b""
-        self.zmtp_properties: Sequence[tuple[str, bytes]] = ()
-        # What the ZAP handler told of it.
-        self.zap_properties: Sequence[tuple[str, bytes]] = ()
 
     @property
     def status(self) -> Status:
@@ -191,6 +207,10 @@ class Mechanism:
         """
         return encoder, decoder
 
+    def after_handshake(self) -> Mechanism:
+        """What a connection that is ready is to keep: this mechanism, or one that serves many connections."""
+        return self
+
     @property
     def holds_cookie(self) -> bool:
         """True while the peer has something from us that must not be good for ever; see `forget_cookie`."""
@@ -229,18 +249,15 @@ class Mechanism:
         self.zmtp_properties = self._parse_metadata(data, protocol_error)
 
     def _parse_metadata(self, data: bytes, protocol_error: int) -> Sequence[tuple[str, bytes]]:
+        options = self.options
+        read = _read_known_peer if len(data) <= _KNOWN_SIZE else _read_peer
         try:
-            properties = _known_properties(data) if len(data) <= _KNOWN_SIZE else parse_metadata(data)
+            properties, routing_ids = read(data, options.type)
         except ValueError as error:
-            raise MechanismError(f"metadata: {error}", protocol_error) from error
-        if len(properties) > _MAX_PROPERTIES:
-            raise MechanismError(f"metadata of {len(properties)} properties", protocol_error)
-        for name, value in properties:
-            if name == "Identity" and self.options.recv_routing_id:
-                self._set_peer_routing_id(value, protocol_error)
-            elif name == "Socket-Type" and value not in _PEERS.get(self.options.type, ()):
-                own = _NAMES[SocketType(self.options.type)].decode()
-                raise MechanismError(f"socket type {value[:16]!r} does not talk to {own}", protocol_error)
+            raise MechanismError(str(error), protocol_error) from error
+        if options.recv_routing_id:
+            for routing_id in routing_ids:
+                self._set_peer_routing_id(routing_id, protocol_error)
         return properties
 
     def _set_peer_routing_id(self, routing_id: bytes, protocol_error: int) -> None:

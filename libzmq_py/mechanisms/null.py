@@ -13,14 +13,12 @@ status 300).  The peer is asked about by its address alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import functools
+from typing import Final
 
 from libzmq_py.mechanisms.mechanism import Status, refused_by_peer, unexpected_command
 from libzmq_py.mechanisms.zap_client import ZapClient, no_handler
-
-if TYPE_CHECKING:
-    from libzmq_py.mechanisms.mechanism import MechanismHost
-    from libzmq_py.options import Options
+from libzmq_py.options import Options
 
 _READY: Final = b"\x05READY"
 _ERROR: Final = b"\x05ERROR"
@@ -31,14 +29,13 @@ class NullMechanism(ZapClient):
 
     name = b"NULL"
 
-    def __init__(self, options: Options, host: MechanismHost | None = None) -> None:
-        super().__init__(options, host)
-        self._ready_sent = False
-        self._error_sent = False
-        self._ready_received = False
-        self._error_received = False
-        self._zap_request_sent = False
-        self._zap_reply_received = False
+    # Defaults on the class, as all of them are true for a moment only, or never.
+    _ready_sent = False
+    _error_sent = False
+    _ready_received = False
+    _error_received = False
+    _zap_request_sent = False
+    _zap_reply_received = False
 
     @property
     def status(self) -> Status:
@@ -101,6 +98,10 @@ class NullMechanism(ZapClient):
         else:
             self.check_silence()
 
+    def after_handshake(self) -> NullMechanism:
+        """One for all connections whose peers nobody was asked about."""
+        return self if self._zap_request_sent else _spent()
+
     def process_handshake_command(self, command: bytes) -> None:
         """READY or ERROR, once.
 
@@ -118,3 +119,11 @@ class NullMechanism(ZapClient):
             raise refusal
         else:
             raise unexpected_command(command)
+
+
+@functools.cache
+def _spent() -> NullMechanism:
+    """One that has come through its handshake."""
+    mechanism = NullMechanism(Options())
+    mechanism._ready_sent = mechanism._ready_received = True
+    return mechanism

@@ -40,9 +40,7 @@ _USER_ID: Final = "User-Id"
 class ZapClient(Mechanism):
     """Base of the mechanisms that ask a ZAP handler."""
 
-    def __init__(self, options: Options, host: MechanismHost | None = None) -> None:
-        super().__init__(options, host)
-        self.status_code = b""
+    status_code = b""
 
     @property
     def zap_required(self) -> bool:

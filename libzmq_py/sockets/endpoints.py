@@ -47,6 +47,8 @@ class SocketEndpoints(SocketMonitoring):
     last_endpoint: str
     # connect() to an endpoint already connected does nothing (DEALER, SUB, PUB, REQ).
     _single_connect: bool
+    # The options are a session's, too: whoever changes one makes new ones first.
+    _options_shared = False
     # zmq_disconnect was called while RECONNECT_STOP had AFTER_DISCONNECT; read by connecters.
     is_disconnected = False
 
@@ -95,7 +97,7 @@ class SocketEndpoints(SocketMonitoring):
             if self._single_connect and endpoint in self._endpoints:
                 return
             io_thread = self._need_io_thread(endpoint)
-            options = self.options.copy()
+            options = self._share_options()
             addr = transport.resolve_connect(address, options)
             session = self._create_session(io_thread, True, options, addr)
             pipe: Pipe | None = None
@@ -104,10 +106,23 @@ class SocketEndpoints(SocketMonitoring):
             self.last_endpoint = addr.to_string()
             self._add_endpoint(make_unconnected_connect_endpoint_pair(endpoint), session, pipe)
 
+    def _share_options(self) -> Options:
+        """The options as they are now, for a session: not a copy, which most sockets would make for nothing."""
+        self._options_shared = True
+        return self.options
+
+    def _own_options(self) -> Options:
+        """The options, to be changed: what was given to sessions stays as it was."""
+        if self._options_shared:
+            self.options = self.options.copy()
+            self._options_shared = False
+        return self.options
+
     def _open_call(self, endpoint: str) -> tuple[transports.Transport | None, str]:
         """The checks that bind, connect and term_endpoint share: transport (None: inproc) and address."""
         self._check_terminated()
-        self.process_commands(0)
+        if self._commands or self.mailbox.keep_armed:
+            self.process_commands(0)
         return self._parse_endpoint(endpoint)
 
     def _parse_endpoint(self, endpoint: str) -> tuple[transports.Transport | None, str]:
@@ -200,7 +215,7 @@ class SocketEndpoints(SocketMonitoring):
     def _connect_inproc(self, endpoint: str) -> None:
         # libzmq limits the pipe by the sum of what the two sockets allow, as there is no network in between.
         peer: InprocEndpoint | None = self.ctx.find_endpoint(endpoint)
-        options = self.options.copy()
+        options = self._share_options()
         conflate = get_effective_conflate_option(options)
         sndhwm = rcvhwm = -1
         if not conflate:

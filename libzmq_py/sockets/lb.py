@@ -45,7 +45,10 @@ class LB(Array[Pipe]):
         self.activated(pipe)
 
     def activated(self, pipe: Pipe) -> None:
-        """A full pipe has room again."""
+        """A full pipe has room again. A socket of one pipe has no order to keep."""
+        if len(self.items) == 1:
+            self._active = 1
+            return
         self.swap(self.index(pipe), self._active)
         self._active += 1
 

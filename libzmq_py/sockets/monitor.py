@@ -174,11 +174,13 @@ class SocketMonitoring(SocketCommands):
 
     def event_connected(self, pair: EndpointUriPair, fd: int) -> None:
         """A connection was made."""
-        self._monitor.event(pair, 0x1, fd)
+        if self._monitor is not _NO_MONITOR:
+            self._monitor.event(pair, 0x1, fd)
 
     def event_connect_delayed(self, pair: EndpointUriPair, err: int) -> None:
         """A connect is under way."""
-        self._monitor.event(pair, 0x2, err)
+        if self._monitor is not _NO_MONITOR:
+            self._monitor.event(pair, 0x2, err)
 
     def event_connect_retried(self, pair: EndpointUriPair, interval: int) -> None:
         """The next attempt comes in `interval` milliseconds."""
@@ -194,7 +196,8 @@ class SocketMonitoring(SocketCommands):
 
     def event_accepted(self, pair: EndpointUriPair, fd: int) -> None:
         """A connection was accepted."""
-        self._monitor.event(pair, 0x20, fd)
+        if self._monitor is not _NO_MONITOR:
+            self._monitor.event(pair, 0x20, fd)
 
     def event_accept_failed(self, pair: EndpointUriPair, err: int) -> None:
         """A connection could not be accepted, or was refused by a filter."""
@@ -218,7 +221,8 @@ class SocketMonitoring(SocketCommands):
 
     def event_handshake_succeeded(self, pair: EndpointUriPair, err: int) -> None:
         """A handshake is complete."""
-        self._monitor.event(pair, 0x1000, err)
+        if self._monitor is not _NO_MONITOR:
+            self._monitor.event(pair, 0x1000, err)
 
     def event_handshake_failed_protocol(self, pair: EndpointUriPair, code: int) -> None:
         """The peer broke the protocol."""

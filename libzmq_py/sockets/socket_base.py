@@ -37,6 +37,7 @@ from libzmq_py.sockets.lb import LostPipe
 # Flags are made plain numbers (`index`) before they are looked at: the arithmetic of an enum's members is slow.
 _DONTWAIT: Final = 1
 _SNDMORE: Final = 2
+_HWMS: Final = frozenset({int(SocketOption.SNDHWM), int(SocketOption.RCVHWM)})
 _POLLIN: Final = 1
 _POLLOUT: Final = 2
 # Seconds of a wait that count as short, and how many of those in a row make a conversation; how many connections a
@@ -44,6 +45,8 @@ _POLLOUT: Final = 2
 _SOON: Final = 0.005
 _SOON_ENOUGH: Final = 4
 _MAX_INPUTS: Final = 15
+# What most sockets have of a message that was received in part. Never added to.
+_NO_PARTS: Final[deque[Frame]] = deque()
 
 
 class SocketBase(SocketEndpoints):
@@ -55,6 +58,15 @@ class SocketBase(SocketEndpoints):
     # Defaults on the class, here and in the other parts: what most sockets never change until they are closed, and what
     # no message asks for. An object of up to 30 attributes of its own needs no dict.
     thread_safe = False
+    # True of types for whom nothing comes before they have sent something: REQ, REP.
+    _converses = False
+    # When the last message of a stream of large ones had been waited for; see `_came_soon`.
+    _served = 0.0
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # Hot path: a wake-up passes no frame that only passes it on.
+        cls.read_activated = cls.xread_activated  # type: ignore[method-assign]
 
     def __init__(self, ctx: Any, tid: int, sid: int, type_: int) -> None:
         """Use `ctx.create_socket`.
@@ -77,7 +89,7 @@ class SocketBase(SocketEndpoints):
         self._inprocs = {}
         self.last_endpoint = ""
         # Frames of the current message that recv has not given yet.
-        self._rcv_parts: deque[Frame] = deque()
+        self._rcv_parts: deque[Frame] = _NO_PARTS
         self._fq = None
         self._straight_fq = None
         self._straight_out = None
@@ -86,8 +98,6 @@ class SocketBase(SocketEndpoints):
         self._in_row = self._out_row = 0
         # Messages in a row that were not waited for long; see `_came_soon`.
         self._soon = 0
-        # Hot path: a wake-up passes no frame that only passes it on.
-        self.read_activated = self.xread_activated  # type: ignore[method-assign]
         self._single_connect = False
 
     def __repr__(self) -> str:
@@ -249,6 +259,8 @@ class SocketBase(SocketEndpoints):
             if msg is None:
                 msg = self._recv_wait(flags)
             if type(msg) is tuple:
+                if self._rcv_parts is _NO_PARTS:
+                    self._rcv_parts = deque()
                 self._rcv_parts.extend(msg)
                 return self._rcv_parts.popleft()
             if self._straight_fq is not None:
@@ -354,20 +366,44 @@ class SocketBase(SocketEndpoints):
             if msg is not None:
                 pipe = self._fq.last_in if self._fq is not None else None
                 if pipe is not None and pipe.direct_input is not None:
-                    self._came_soon(pipe, time.monotonic() - start)
+                    self._came_soon(pipe, start)
+                elif self._served:
+                    self._still_soon(start)
                 return msg
             if timeout > 0:
                 timeout = _remaining_ms(deadline)
 
-    def _came_soon(self, pipe: Pipe, waited: float) -> None:
-        """A lone message was waited for: when that goes on like this, this thread had better read it itself."""
-        if waited > _SOON:
+    def _came_soon(self, pipe: Pipe, start: float) -> None:
+        """A message was waited for since `start`: when that goes on like this, this thread had better read it itself.
+
+        Large messages of a stream (the engine says so) only while it does little but wait: nobody reads while it does
+        something else.
+        """
+        now = time.monotonic()
+        waited = now - start
+        busy = 0.0
+        if not self._converses:
+            busy = start - self._served
+            self._served = now
+        if waited > _SOON or busy * 2 > waited:
             self._soon = 0
             return
         self._soon += 1
-        if self._soon >= _SOON_ENOUGH and len(self.mailbox.inputs) < _MAX_INPUTS and pipe.direct_input is not None:
+        if self._soon < _SOON_ENOUGH or len(self.mailbox.inputs) >= _MAX_INPUTS or pipe.direct_input is None:
+            return
+        self._soon = 0
+        self.mailbox.defer_handlers()
+        pipe.direct_input(self.mailbox)
+
+    def _still_soon(self, start: float) -> None:
+        """This thread reads a stream by itself: when it is busy, the I/O thread had better."""
+        now = time.monotonic()
+        busy = start - self._served
+        self._served = now
+        self._soon = self._soon + 1 if busy > now - start else 0
+        if self._soon >= _SOON_ENOUGH:
             self._soon = 0
-            pipe.direct_input(self.mailbox)
+            self.mailbox.give_back_inputs()
 
     @property
     def rcvmore(self) -> bool:
@@ -438,7 +474,9 @@ class SocketBase(SocketEndpoints):
                 if events:
                     pipe = self._fq.only_pipe if self._fq is not None and events & _POLLIN else None
                     if pipe is not None and pipe.direct_input is not None:
-                        self._came_soon(pipe, time.monotonic() - start)
+                        self._came_soon(pipe, start)
+                    elif self._served:
+                        self._still_soon(start)
                     return events
                 if timeout > 0:
                     timeout = int((deadline - time.monotonic()) * 1000 + 0.999)
@@ -454,11 +492,13 @@ class SocketBase(SocketEndpoints):
             ZMQError: EINVAL for an unknown option or a value it does not take; ETERM.
         """
         with self._sync:
-            self._check_terminated()
+            if self._commands or self.in_run is not None or self.out_run is not None:
+                self._check_terminated()
+            options = self._own_options() if self._options_shared else self.options
             if self.xsetsockopt(option, value):
                 return
-            self.options.setsockopt(option, value)
-            if option in (SocketOption.SNDHWM, SocketOption.RCVHWM):
+            options.setsockopt(option, value)
+            if option in _HWMS:
                 self._update_pipe_hwms()
 
     def _update_pipe_hwms(self) -> None:

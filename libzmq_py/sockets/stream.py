@@ -48,7 +48,7 @@ class Stream(RoutingSocketBase):
         routing_id = self._extract_connect_routing_id() if locally_initiated else b""
         if not routing_id:
             # Readable as ROUTING_ID: how a caller of connect() learns it without waiting for the connection.
-            self.options.routing_id = routing_id = self._generate_routing_id()
+            self._own_options().routing_id = routing_id = self._generate_routing_id()
         self._add_out_pipe(routing_id, pipe)
 
     def xpipe_terminated(self, pipe: Pipe) -> None:

@@ -8,6 +8,7 @@ Departs:
 - RECONNECT_STOP is heeded by every failed attempt; libzmq overlooks it when connect itself fails at once (on Linux it
   never does, for tcp).
 - CONNECTED is sent before the engine may run in another thread, so that it precedes all other events of the connection.
+- Whether the attempt is over is asked once before it is waited for: over the loopback it is.
 - The jitter comes from the system's random source; libzmq's rand() is the same in every process.
 
     process_plug ──▶ start_connecting ──open──▶ in progress ──out_event──▶ connected: engine to the session, terminate
@@ -17,7 +18,7 @@ Departs:
 Out of descriptors is a failed attempt like any other. With RECONNECT_IVL below 1 the first failure is the last: the
 connecter stays, idle, until its session ends it.
 
-Threads: an I/O thread, not always the session's. A session makes a new connecter after each lost connection, so the
+Threads: the session's I/O thread. A session makes a new connecter after each lost connection, so the
 back-off starts over with every connection that was made, whatever became of it.
 """
 
@@ -51,6 +52,14 @@ _INT_MAX: Final = 2**31 - 1
 class StreamConnecterBase(Own, IOObject):
     """`stream_connecter_base_t`. Subclasses open the socket, tune it, and name its local end."""
 
+    # The socket of the attempt under way, and what it is known to be connected to.
+    _s: Any = None
+    _peer: Any = None
+    _handle: Handle | None = None
+    _reconnect_timer_started = False
+    # Last delay without jitter, -1 before the first.
+    _current_reconnect_ivl = -1
+
     def __init__(
         self, io_thread: IOThread, session: SessionHost, options: Options, addr: Address, delayed_start: bool
     ) -> None:
@@ -64,12 +73,6 @@ class StreamConnecterBase(Own, IOObject):
         self._delayed_start = delayed_start
         # What the events of this connecter carry.
         self.endpoint = addr.to_string()
-        # The socket of the attempt under way.
-        self._s: Any = None
-        self._handle: Handle | None = None
-        self._reconnect_timer_started = False
-        # Last delay without jitter, -1 before the first.
-        self._current_reconnect_ivl = -1
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.endpoint}>"
@@ -147,6 +150,10 @@ class StreamConnecterBase(Own, IOObject):
         try:
             connected = self.open()
             if not connected:
+                pair = make_unconnected_connect_endpoint_pair(self.endpoint)
+                self._socket.event_connect_delayed(pair, errno.EINPROGRESS)
+                connected = self._came_through(self._s)
+            if not connected:
                 self._handle = self.add_fd(self._s.fileno())
                 self.set_pollout(self._handle)
         except OSError as error:
@@ -155,10 +162,17 @@ class StreamConnecterBase(Own, IOObject):
             return
         if connected:
             self._finish_connecting()
-            return
-        pair = make_unconnected_connect_endpoint_pair(self.endpoint)
-        self._socket.event_connect_delayed(pair, errno.EINPROGRESS)
-        self.add_connect_timer()
+        else:
+            self.add_connect_timer()
+
+    def _came_through(self, sock: socket.socket) -> bool:
+        """True if what was under way a moment ago is done, as it is over the loopback: there is nothing to wait for."""
+        try:
+            self._peer = sock.getpeername()
+        except OSError:
+            self._peer = None
+            return False  # whether it has failed is found by who waits
+        return True
 
     def in_event(self) -> None:
         """Not waited for: there is an error, which `out_event` finds."""
@@ -179,9 +193,10 @@ class StreamConnecterBase(Own, IOObject):
             self._attempt_failed(error)
 
     def _check_connection(self, sock: socket.socket) -> None:
-        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
-            raise OSError(number, os.strerror(number))
+        if self._peer is None:  # else it has come through
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                raise OSError(number, os.strerror(number))
         self.tune_socket(sock)
 
     def _attempt_failed(self, error: OSError) -> None:
@@ -197,11 +212,11 @@ class StreamConnecterBase(Own, IOObject):
             OSError: the connection is of no use (any more).
         """
         pair = EndpointUriPair(local_address, self.endpoint, EndpointType.CONNECT)
-        engine = make_engine(sock, self.options, pair)
+        engine = make_engine(sock, self.options, pair, self._peer)
         self._s = None  # the engine's from now on
         self._socket.event_connected(pair, sock.fileno())
         self.send_attach(self._session, engine)
-        self.terminate()
+        self.depart()
 
     # -- the next attempt -------------------------------------------------------------------------------------------
 

@@ -215,7 +215,7 @@ class StreamListenerBase(Listener, IOObject):
             self.get_peer_name(address),
             EndpointType.BIND,
         )
-        engine = make_engine(sock, self.options, pair)
+        engine = make_engine(sock, self.options, pair, address)
         io_thread = self.choose_io_thread(self.options.affinity)
         if io_thread is None:
             # This runs in a thread the mask allows, and threads do not go while objects live in them.

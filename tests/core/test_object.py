@@ -16,7 +16,6 @@ PIPE, CHILD, ENGINE, SOCKET, PAIR = object(), object(), object(), object(), obje
 
 SENDERS: dict[str, tuple[Callable[[Any, Any], None], tuple[Any, ...]]] = {
     "plug": (lambda me, to: me.send_plug(to), ()),
-    "own": (lambda me, to: me.send_own(to, CHILD), (CHILD,)),
     "attach": (lambda me, to: me.send_attach(to, ENGINE), (ENGINE,)),
     "bind": (lambda me, to: me.send_bind(to, PIPE), (PIPE,)),
     "activate_read": (lambda me, to: me.send_activate_read(to), ()),
@@ -36,7 +35,7 @@ SENDERS: dict[str, tuple[Callable[[Any, Any], None], tuple[Any, ...]]] = {
 }
 TO_FIXED_SLOTS = {"stop", "reap", "reaped", "done"}
 TO_ITSELF = {"lend_input"}
-COUNTED_BY_SENDER = {"plug", "own", "attach", "bind"}
+COUNTED_BY_SENDER = {"plug", "attach", "bind"}
 
 
 class Recorder(ZmqObject):

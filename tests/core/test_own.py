@@ -50,12 +50,12 @@ def root(linger: int = -1) -> Node:
     return node
 
 
-def test_a_child_is_plugged_then_owned() -> None:
-    """launch_child: plug to the child before own to the parent, through their mailboxes."""
+def test_a_child_is_owned_and_plugged() -> None:
+    """launch_child: plug goes to the child through its mailbox; it is the parent's at once."""
     parent = root()
     child = Node(parent, "child")
     parent.launch_child(child)
-    assert parent.ctx.kinds == [C.PLUG, C.OWN]
+    assert parent.ctx.kinds == [C.PLUG]
     assert child.tid == parent.tid
     parent.ctx.deliver()
     assert parent.log == ["child plugged"]
@@ -151,15 +151,55 @@ def test_the_same_request_twice_counts_once() -> None:
 
 
 def test_a_child_that_comes_too_late_is_ended_at_once() -> None:
-    """own that arrives after the end has begun: term with linger 0, and the end waits for its acknowledgement."""
+    """Launched after the end has begun: term with linger 0, and the end waits for its acknowledgement."""
     parent = root(linger=-1)
+    parent.register_term_acks(1)
+    parent.terminate()
     child = Node(parent, "child")
     parent.launch_child(child)
-    parent.terminate()
-    assert parent.log == [], "a counted command is on its way"
+    parent.unregister_term_ack()
+    assert parent.log == []
     parent.ctx.deliver()
     assert child.linger == 0
     assert parent.log == ["child plugged", "child ended", "root ended"]
+
+
+def test_who_has_nothing_left_to_end_departs() -> None:
+    """Without a command, and the owner does not wait for it."""
+    parent = root()
+    child = Node(parent, "child")
+    parent.launch_child(child)
+    parent.ctx.deliver()
+    child.depart()
+    assert parent.ctx.kinds == []
+    parent.terminate()
+    assert parent.log == ["child plugged", "root ended"]
+
+
+def test_who_was_told_to_end_does_not_depart() -> None:
+    """The owner waits for its acknowledgement."""
+    parent = root()
+    child = Node(parent, "child")
+    parent.launch_child(child)
+    parent.ctx.deliver()
+    parent.terminate()
+    child.depart()
+    assert parent.log == ["child plugged"]
+    parent.ctx.deliver()
+    assert parent.log == ["child plugged", "child ended", "root ended"]
+
+
+def test_who_lives_elsewhere_asks() -> None:
+    """An owner in another thread is the only one who may touch its list."""
+    parent = root()
+    child = Node(parent, "child")
+    child.tid = parent.tid + 1
+    parent.launch_child(child)
+    parent.ctx.deliver()
+    child.depart()
+    assert parent.ctx.kinds == [C.TERM_REQ]
+    parent.ctx.deliver()
+    assert parent.log == ["child plugged", "child ended"]
 
 
 def test_no_end_while_a_counted_command_is_on_its_way() -> None:

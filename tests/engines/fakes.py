@@ -18,7 +18,7 @@ from libzmq_py.metadata import add_property
 from libzmq_py.options import Options
 from tests.transports.fakes import FakeIOThread, FakePoller
 
-PAIR = EndpointUriPair("tcp://127.0.0.1:1", "tcp://127.0.0.1:2", EndpointType.CONNECT)
+PAIR = EndpointUriPair("tcp://127.0.0.1:1", "tcp://127.0.0.1:2", EndpointType.BIND)
 SIGNATURE = b"\xff" + bytes(7) + b"\1\x7f"
 GREETING = SIGNATURE + b"\3\1" + b"NULL".ljust(20, b"\0") + bytes(32)
 GREETING_3_0 = SIGNATURE + b"\3\0" + b"NULL".ljust(20, b"\0") + bytes(32)
@@ -101,7 +101,7 @@ class FakeSession:
     def set_direct_output(self, write: Any) -> None:
         self.direct_output = write
 
-    def offer_input(self, offered: bool) -> None:
+    def offer_input(self, offered: bool, always: bool = False) -> None:
         self.input_offered = offered
 
     def request_input(self, mailbox: Any) -> None:

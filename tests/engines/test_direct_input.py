@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +16,7 @@ from libzmq_py.engines import stream_engine_base
 from libzmq_py.engines.i_engine import ErrorReason
 from libzmq_py.engines.stream_engine_base import LENT_TIMER, StreamEngineBase
 from libzmq_py.engines.zmtp_engine import ZmtpEngine
+from libzmq_py.sockets import socket_base
 from tests.conftest import SocketFactory
 from tests.engines.fakes import Rig
 from tests.support.target import zmq
@@ -116,14 +119,110 @@ def test_slow_conversations_are_left_alone(pair: tuple[Any, Server], monkeypatch
     assert not inputs(req) and not inputs(server.rep)
 
 
-def test_streams_are_left_to_the_io_thread(socket: SocketFactory) -> None:
-    """Only REQ and REP converse."""
+def test_streams_of_small_messages_are_left_to_the_io_thread(socket: SocketFactory) -> None:
     pull, push = socket(zmq.PULL), socket(zmq.PUSH)
     push.connect(f"tcp://127.0.0.1:{pull.bind_to_random_port('tcp://127.0.0.1')}")
     for _ in range(ROUNDS):
         push.send(b"")
         pull.recv()
     assert not inputs(pull)
+
+
+# --- streams of large messages ---------------------------------------------------------------------------------------
+
+
+class Clock:
+    """In the place of the module `time`: before a wait the thread was busy for so long, and the wait took so long."""
+
+    def __init__(self, busy: float, waited: float) -> None:
+        # By who asks: a wait begins, or is over.
+        self.steps = {"_recv_wait": busy, "_came_soon": waited, "_still_soon": waited}
+        self.now = 1.0
+
+    def monotonic(self) -> float:
+        self.now += self.steps.get(sys._getframe(1).f_code.co_name, 0.0)
+        return self.now
+
+
+class Stream:
+    """Large messages, each different, one at a time or a few ahead."""
+
+    def __init__(self, socket: SocketFactory, sender: int, receiver: int, size: int) -> None:
+        self.receiver, self.sender = socket(receiver, rcvtimeo=-1), socket(sender)
+        self.sender.connect(f"tcp://127.0.0.1:{self.receiver.bind_to_random_port('tcp://127.0.0.1')}")
+        self.size = size
+        self.sent = self.received = 0
+
+    def message(self, number: int) -> bytes:
+        return b"%08d" % number + b"x" * self.size
+
+    def move(self, ahead: int = 0) -> None:
+        while self.sent <= self.received + ahead:
+            self.sender.send(self.message(self.sent))
+            self.sent += 1
+        assert self.receiver.recv() == self.message(self.received)
+        self.received += 1
+
+    def move_until(self, reached: Callable[[], object]) -> None:
+        def so() -> bool:
+            for _ in range(ROUNDS):
+                self.move()
+            return bool(reached())
+
+        wait_until(so)
+
+
+@pytest.mark.parametrize("size", [20_000, 64_000, 1_000_000])
+@pytest.mark.parametrize("types", [(zmq.PUSH, zmq.PULL), (zmq.DEALER, zmq.DEALER)])
+def test_a_stream_of_large_messages_is_read_by_its_own_thread(
+    socket: SocketFactory, for_long: None, monkeypatch: pytest.MonkeyPatch, types: Any, size: int
+) -> None:
+    """One that does little but wait for them. Each is whole, and in its turn."""
+    stream = Stream(socket, *types, size)
+    monkeypatch.setattr(socket_base, "time", Clock(busy=0.0, waited=0.001))
+    stream.move_until(lambda: inputs(stream.receiver))
+    for _ in range(ROUNDS):
+        stream.move(ahead=3)
+    assert inputs(stream.receiver)
+
+
+def test_who_is_busy_between_large_messages_does_not_read_them(
+    socket: SocketFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The I/O thread reads the next one while this thread works on the last."""
+    stream = Stream(socket, zmq.PUSH, zmq.PULL, 200_000)
+    monkeypatch.setattr(socket_base, "time", Clock(busy=0.001, waited=0.001))
+    for _ in range(3 * ROUNDS):
+        stream.move()
+        assert not inputs(stream.receiver)
+
+
+def test_who_becomes_busy_gives_back(
+    socket: SocketFactory, for_long: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Stream(socket, zmq.PUSH, zmq.PULL, 200_000)
+    monkeypatch.setattr(socket_base, "time", Clock(busy=0.0, waited=0.001))
+    stream.move_until(lambda: inputs(stream.receiver))
+    monkeypatch.setattr(socket_base, "time", Clock(busy=0.002, waited=0.001))
+    stream.move_until(lambda: not inputs(stream.receiver))
+    stream.move(ahead=5)
+
+
+def test_several_senders_of_large_messages(socket: SocketFactory) -> None:
+    """Each one's messages are whole and in order, whoever reads which connection at which moment."""
+    pull = socket(zmq.PULL)
+    port = pull.bind_to_random_port("tcp://127.0.0.1")
+    pushes = [socket(zmq.PUSH) for _ in range(3)]
+    for push in pushes:
+        push.connect(f"tcp://127.0.0.1:{port}")
+    next_of = [0, 0, 0]
+    for number in range(5 * ROUNDS):
+        for who, push in enumerate(pushes):
+            push.send(b"%d %d " % (who, number) + bytes(30_000 * (who + 1)))
+        for _ in pushes:
+            who, count, body = pull.recv().split(b" ", 2)
+            assert (int(count), len(body)) == (next_of[int(who)], 30_000 * (int(who) + 1))
+            next_of[int(who)] += 1
 
 
 @pytest.mark.parametrize("how", ["poll of two", "look", "DONTWAIT"])
@@ -189,6 +288,68 @@ def test_the_end_of_the_context_wakes_the_reader(for_long: None) -> None:
     assert not server.thread.is_alive()
     rep.close()
     ctx.term()
+
+
+def signalled_while_it_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have SIGUSR1 sent to this thread once, in the middle of its next read of a connection; how often it was."""
+    main, real, sent = threading.get_ident(), StreamEngineBase._process_msgs, []
+
+    def process(self: StreamEngineBase, *args: Any) -> None:
+        if threading.get_ident() == main and not sent:
+            sent.append(signal.SIGUSR1)
+            signal.pthread_kill(main, signal.SIGUSR1)
+        real(self, *args)
+
+    monkeypatch.setattr(StreamEngineBase, "_process_msgs", process)
+    return sent
+
+
+@pytest.fixture
+def handle() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Handle SIGUSR1 so."""
+    before = signal.getsignal(signal.SIGUSR1)
+    yield lambda handler: signal.signal(signal.SIGUSR1, lambda number, frame: handler()) and None
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_what_a_handler_raises_waits_for_the_end_of_a_read(
+    pair: tuple[Any, Server], for_long: None, monkeypatch: pytest.MonkeyPatch, handle: Any
+) -> None:
+    """Ctrl-C, say: neither the connection nor the message is lost."""
+    req, _ = pair
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    handle(interrupt)
+    talk(req, lambda: inputs(req))
+    sent = signalled_while_it_reads(monkeypatch)
+    req.send(b"not lost")
+    with pytest.raises(KeyboardInterrupt):
+        req.recv()
+    assert sent and inputs(req)
+    assert req.recv() == b"not lost"
+    assert signal.SIGUSR1 not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_handler_may_wait_for_the_io_thread(
+    pair: tuple[Any, Server], socket: SocketFactory, for_long: None, monkeypatch: pytest.MonkeyPatch, handle: Any
+) -> None:
+    """It does not run while its thread has the I/O thread's turn."""
+    req, _ = pair
+    pull, push = socket(zmq.PULL, rcvtimeo=ms(5000)), socket(zmq.PUSH)
+    push.connect(f"tcp://127.0.0.1:{pull.bind_to_random_port('tcp://127.0.0.1')}")
+    got: list[bytes] = []
+
+    def converse() -> None:
+        push.send(b"x")
+        got.append(pull.recv())
+
+    handle(converse)
+    talk(req, lambda: inputs(req))
+    sent = signalled_while_it_reads(monkeypatch)
+    ask(req)
+    assert sent and got == [b"x"]
 
 
 def test_ctrl_c_in_the_middle_costs_the_connection_only(

@@ -152,7 +152,7 @@ def test_many_batches_leave_others_their_turn(rig: MakeRig) -> None:
             pass
         return [b"x"]
 
-    push.engine._pull_msgs = endless
+    push.session.pull_msgs = endless
     push.engine.restart_output()
     assert len(calls) < 100
     assert push.events & 2
@@ -221,6 +221,17 @@ def test_a_window_into_which_nothing_comes(rig: MakeRig) -> None:
     assert decoder.collector.direct
     assert decoder.collector._buffer is None
     assert len(decoder.collector.tail) == 8192
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "offered"), [(100, 10_000, False), (50_000, 1, True), (1_000_000, 1, True)]
+)
+def test_a_stream_of_large_messages_is_offered(rig: MakeRig, size: int, count: int, offered: bool) -> None:
+    """Not one of small messages, however many come at once."""
+    pull = rig()
+    pull.session.input_offered = False
+    pull.send(wire([b"x" * size] * count))
+    assert pull.session.input_offered == offered
 
 
 @pytest.mark.parametrize("how", ["closes", "resets"])

@@ -17,6 +17,7 @@ import pytest
 
 from libzmq_py.codecs.v2_decoder import V2Decoder
 from libzmq_py.constants import Event, SecurityMechanism, SocketType
+from libzmq_py.endpoint import EndpointType
 from libzmq_py.engines.i_engine import ErrorReason
 from libzmq_py.engines.stream_engine_base import (
     HANDSHAKE_TIMER,
@@ -28,7 +29,7 @@ from libzmq_py.engines.zmtp_engine import COOKIE_TIMER, ENCODING_TIMER, ZmtpEngi
 from libzmq_py.mechanisms.mechanism import MechanismError
 from libzmq_py.metadata import add_property
 from libzmq_py.msg import CANCEL, SUBSCRIBE, Msg
-from tests.engines.fakes import GREETING, GREETING_3_0, SIGNATURE, Rig, frame, ready
+from tests.engines.fakes import GREETING, GREETING_3_0, PAIR, SIGNATURE, Rig, frame, ready
 from tests.support.box import public_of
 from tests.support.security import CurveClientScript
 
@@ -148,6 +149,40 @@ def test_all_that_can_be_said_is_said_in_one_call(rig: MakeRig, before: bytes, a
     one.settle()
     one.send(after)
     assert sock.sent == sizes
+
+
+def test_who_connects_speaks_first(rig: MakeRig) -> None:
+    """No read that most likely brings nothing: the signature leaves, and the peer's is read when it is told of."""
+    one = rig(pair=PAIR._replace(local_type=EndpointType.CONNECT))
+    sock = one.engine._sock = CountingSocket(one.sock)
+    one.peer.sendall(SIGNATURE)
+    one.plug()
+    assert sock.sent == [10]
+    one.settle()
+    assert sock.sent == [10, 1]
+
+
+def test_the_last_command_leaves_with_the_first_messages(rig: MakeRig) -> None:
+    """READY and what waits already are one send, where the peer's READY is there."""
+    one = rig(SocketType.PUSH)
+    sock = one.engine._sock = CountingSocket(one.sock)
+    one.session.to_send += [b"hello", (b"a", b"b")]
+    one.plug()
+    one.send(GREETING + ready("PULL"))
+    expected = SIGNATURE + b"\3\1" + b"NULL".ljust(20, b"\0") + bytes(32) + ready("PUSH")
+    expected += frame(b"hello") + frame(b"a", 1) + frame(b"b")
+    assert one.recv(len(expected)) == expected
+    assert sock.sent == [10, len(expected) - 10]
+
+
+def test_the_last_command_leaves_before_a_large_message(rig: MakeRig) -> None:
+    """Large ones are gathered by the kernel, not copied."""
+    one = rig(SocketType.PUSH)
+    one.session.to_send += [b"x" * 100_000]
+    one.plug()
+    one.send(GREETING + ready("PULL"))
+    expected = SIGNATURE + b"\3\1" + b"NULL".ljust(20, b"\0") + bytes(32) + ready("PUSH") + frame(b"x" * 100_000)
+    assert one.recv(len(expected)) == expected
 
 
 def test_the_peer_may_have_spoken_before_plug(rig: MakeRig) -> None:

@@ -77,7 +77,9 @@ class Context:
             self.mailboxes[tid].send(command)
 
     def post_command(self, tid: int, command: Any) -> Mailbox | None:
-        return self.mailboxes[tid] if self.mailboxes[tid].post(command) else None
+        mailbox = self.mailboxes[tid]
+        mailbox.commands.append(command)
+        return mailbox if mailbox._asleep else None
 
 
 class Job(ZmqObject):

@@ -154,7 +154,8 @@ class FakeSocket:
 class FakeEngine:
     """Holds the connection."""
 
-    def __init__(self, sock: socket.socket, options: Options, pair: EndpointUriPair) -> None:
+    def __init__(self, sock: socket.socket, options: Options, pair: EndpointUriPair, peer: Any = None) -> None:
         self.sock = sock
+        self.peer = peer
         self.options = options
         self.pair = pair

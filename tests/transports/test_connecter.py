@@ -14,11 +14,23 @@ import pytest
 
 from libzmq_py.core.command import CommandType
 from libzmq_py.endpoint import EndpointType, EndpointUriPair
-from libzmq_py.transports.stream_connecter_base import RECONNECT_TIMER_ID
+from libzmq_py.transports.stream_connecter_base import RECONNECT_TIMER_ID, StreamConnecterBase
 from libzmq_py.transports.tcp.address import TcpAddress
 from tests.transports.conftest import World
 
 REFUSED_CYCLE = ["CONNECT_DELAYED", "CLOSED", "CONNECT_RETRIED"]
+
+
+@pytest.fixture
+def near() -> None:
+    """The peers are on this machine, as they are."""
+
+
+@pytest.fixture(autouse=True)
+def far(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As over a network, where an attempt takes its time."""
+    if "near" not in request.fixturenames:
+        monkeypatch.setattr(StreamConnecterBase, "_came_through", lambda connecter, sock: False)
 
 
 @pytest.fixture
@@ -57,12 +69,33 @@ def test_tcp_connects(world: World, peer: socket.socket) -> None:
     assert world.socket.events[1:] == [("CONNECTED", engine.sock.fileno(), endpoint_of(peer))]
     assert world.socket.pairs[1] == engine.pair
     assert world.commands.sent(CommandType.ATTACH) == [(world.session, (engine,))]
-    assert world.commands.sent(CommandType.TERM_REQ) == [(world.session, (connecter,))]
+    assert connecter not in world.session._owned
     assert engine.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert not engine.sock.getblocking()
     assert world.poller.handles == []
     connecter.process_term(0)
     assert "CLOSED" not in world.socket.names
+
+
+@pytest.mark.usefixtures("near")
+def test_over_the_loopback_there_is_nothing_to_wait_for(world: World, peer: socket.socket) -> None:
+    """The same events, and the engine is told who the peer is; no descriptor, no timer."""
+    world.options.connect_timeout = 1234
+    world.connecter(endpoint_of(peer)).process_plug()
+    (engine,) = world.engines
+    assert world.socket.names == ["CONNECT_DELAYED", "CONNECTED"]
+    assert engine.peer == peer.getsockname()
+    assert engine.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert (world.poller.handles, world.poller.delays) == ([], [])
+
+
+@pytest.mark.usefixtures("near")
+def test_a_refusal_over_the_loopback_is_waited_for(world: World, dead: str) -> None:
+    """Who asks at once whether it is through learns that it is not."""
+    world.connecter(dead).process_plug()
+    assert world.socket.names == ["CONNECT_DELAYED"]
+    world.poller.wait()
+    assert world.socket.names == REFUSED_CYCLE
 
 
 def test_ipc_connects_at_once(world: World, stack: ExitStack, short_tmp: Path) -> None:
@@ -213,7 +246,7 @@ def test_poller_out_of_room(world: World, monkeypatch: pytest.MonkeyPatch, dead:
 
     monkeypatch.setattr(world.poller, "_set_events", set_events)
     world.connecter(dead).process_plug()
-    assert world.socket.names == ["CLOSED", "CONNECT_RETRIED"]
+    assert world.socket.names == REFUSED_CYCLE
     assert world.poller.handles == []
 
 

@@ -52,7 +52,7 @@ def test_accepts_into_a_session(world: World, listener: StreamListenerBase, stac
     world.poller.wait()
     (session,) = world.socket.sessions
     (engine,) = world.engines
-    assert world.commands.sent(CommandType.OWN) == [(listener, (session,))]
+    assert list(listener._owned) == [session]
     kinds = [kind for destination, kind, _ in world.commands.commands if destination is session]
     assert kinds == [CommandType.PLUG, CommandType.ATTACH]
     assert world.attached() == [engine]
@@ -432,7 +432,6 @@ def test_end(world: World, listener: StreamListenerBase, stack: ExitStack) -> No
     dial(stack, listener.endpoint)
     world.poller.wait()
     (session,) = world.socket.sessions
-    listener.process_own(session)
     fd = world.poller.handles[0].fd
     listener.process_term(77)
     assert world.poller.handles == []

@@ -89,7 +89,6 @@ class Split(NamedTuple):
     stream_xor_ic_long: Function
     authenticate: Function
     authenticate_slot: Function
-    verify: Function
     verify_slot: Function
 
 
@@ -119,7 +118,6 @@ def _split() -> Split | None:
         _function(stream_xor_ic, from_block, releases_gil=True),
         _function(authenticate, mac),
         _function(authenticate),
-        _function(verify, mac),
         _function(verify),
     )
 

@@ -21,6 +21,8 @@ from libzmq_py.sockets.reqrep.router import Router
 class Rep(Router):
     """A ROUTER that takes the envelope off a request and puts it on the reply."""
 
+    _converses = True
+
     def __init__(self, ctx: Any, tid: int, sid: int) -> None:
         super().__init__(ctx, tid, sid, SocketType.REP)
         # A request was taken and its reply has not been sent.

@@ -56,6 +56,8 @@ def _is_reply(msg: Message) -> bool:
 class Req(Dealer):
     """Talks to one of its peers at a time."""
 
+    _converses = True
+
     session_class = ReqSession
 
     def __init__(self, ctx: Any, tid: int, sid: int) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 NAME: Final = "tcp"
 PORT_MAX: Final = 65535
+# Where the system makes a socket that does not block, that is a call less. Plain numbers, as an enum's `|` is slow.
+_NONBLOCK: Final = int(getattr(socket, "SOCK_NONBLOCK", 0))
+_STREAM: Final = int(socket.SOCK_STREAM) | _NONBLOCK
 
 # All that connect looks at: which characters there are, and that a digit comes after the last colon.
 _DIGITS: Final = frozenset("0123456789")
@@ -120,12 +123,19 @@ def check_connect(address: str) -> Address:
         ZMQError: EINVAL.
     """
     addr = Address(NAME, address)
-    if address[:1] not in _FIRST or not _CONNECTABLE.issuperset(address):
-        raise refused(addr.uri, OSError(errno.EINVAL, "characters that no address has"))
-    _, colon, port = address.rpartition(":")
-    if not colon or port[:1] not in _DIGITS:
-        raise refused(addr.uri, OSError(errno.EINVAL, "no port number at the end"))
+    wrong = _find_fault(address)
+    if wrong:
+        raise refused(addr.uri, OSError(errno.EINVAL, wrong))
     return addr
+
+
+@functools.lru_cache(maxsize=1024)
+def _find_fault(address: str) -> str:
+    """What is wrong with the characters of an address, "" if nothing is."""
+    if address[:1] not in _FIRST or not _CONNECTABLE.issuperset(address):
+        return "characters that no address has"
+    _, colon, port = address.rpartition(":")
+    return "" if colon and port[:1] in _DIGITS else "no port number at the end"
 
 
 def canonical(address: str, options: Options) -> str | None:
@@ -156,15 +166,16 @@ def tcp_open_socket(
     """
     resolved = TcpAddress.resolve(address, local, options.ipv6)
     try:
-        sock = socket.socket(resolved.address.family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        sock = socket.socket(resolved.address.family, _STREAM, socket.IPPROTO_TCP)
     except OSError as error:
         is_ipv6 = resolved.address.family == socket.AF_INET6
         if not (fallback_to_ipv4 and is_ipv6 and error.errno == errno.EAFNOSUPPORT and options.ipv6):
             raise
         resolved = TcpAddress.resolve(address, local, False)
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        sock = socket.socket(socket.AF_INET, _STREAM, socket.IPPROTO_TCP)
     try:
-        ip.unblock_socket(sock)
+        if not _NONBLOCK:
+            ip.unblock_socket(sock)
         _tune_unconnected(sock, resolved.address.family, options)
     except OSError:
         sock.close()
@@ -199,11 +210,13 @@ def set_tos_and_priority(sock: socket.socket, options: Options) -> None:
 def tune_connected(sock: socket.socket, options: Options) -> None:
     """Set what a connection, accepted or made, is to have."""
     ip.tune_tcp_socket(sock)
-    ip.tune_tcp_keepalives(
-        sock,
-        options.tcp_keepalive,
-        options.tcp_keepalive_cnt,
-        options.tcp_keepalive_idle,
-        options.tcp_keepalive_intvl,
-    )
-    ip.tune_tcp_maxrt(sock, options.tcp_maxrt)
+    if options.tcp_keepalive != -1:
+        ip.tune_tcp_keepalives(
+            sock,
+            options.tcp_keepalive,
+            options.tcp_keepalive_cnt,
+            options.tcp_keepalive_idle,
+            options.tcp_keepalive_intvl,
+        )
+    if options.tcp_maxrt > 0:
+        ip.tune_tcp_maxrt(sock, options.tcp_maxrt)

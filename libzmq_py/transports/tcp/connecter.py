@@ -17,10 +17,7 @@ from libzmq_py.transports.stream_connecter_base import StreamConnecterBase
 from libzmq_py.transports.tcp.address import get_socket_name, tcp_open_socket, tune_connected
 
 if TYPE_CHECKING:
-    from libzmq_py.io_threads.io_thread import IOThread
-    from libzmq_py.options import Options
     from libzmq_py.transports.address import Address
-    from libzmq_py.transports.transport import SessionHost
 
 CONNECT_TIMER_ID: Final = 2
 
@@ -28,11 +25,7 @@ CONNECT_TIMER_ID: Final = 2
 class TcpConnecter(StreamConnecterBase):
     """`tcp_connecter_t`."""
 
-    def __init__(
-        self, io_thread: IOThread, session: SessionHost, options: Options, addr: Address, delayed_start: bool
-    ) -> None:
-        super().__init__(io_thread, session, options, addr, delayed_start)
-        self._connect_timer_started = False
+    _connect_timer_started = False
 
     def open(self) -> bool:
         """Resolve the address, anew at each attempt, and connect. May block on names, and the I/O thread with it."""
