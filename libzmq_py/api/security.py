@@ -14,6 +14,7 @@ from warnings import warn
 
 from libzmq_py.constants import SecurityMechanism
 from libzmq_py.errors import SecurityWarning
+from libzmq_py.late import LateImport
 
 if TYPE_CHECKING:
     from libzmq_py.sockets.socket_base import SocketBase
@@ -27,7 +28,11 @@ _warned: Final = [False]
 
 
 def warn_of_open_door(core: SocketBase, endpoint: str) -> None:
-    """Warn, once in a process, that a socket without security listens on every interface."""
+    """Warn, once in a process, that a socket without security listens on every interface.
+
+    Raises:
+        ZMQError: EMFILE, ENFILE: no descriptor is left to find out with, nor to bind with.
+    """
     options = core.options
     if _warned[0] or options.mechanism != SecurityMechanism.NULL or not _is_everywhere(endpoint, options.ipv6):
         return
@@ -44,14 +49,18 @@ def warn_of_open_door(core: SocketBase, endpoint: str) -> None:
 
 
 def _is_everywhere(endpoint: str, ipv6: bool) -> bool:
-    """Whether it stands for every interface, however it is written. One interface by name or number is a choice."""
-    import ipaddress
+    """Whether it stands for every interface, however it is written. One interface by name or number is a choice.
 
-    from libzmq_py.transports.ip_resolver import IpResolver, IpResolverOptions
-
+    Raises:
+        ZMQError: EMFILE, ENFILE.
+    """
     scheme, _, address = endpoint.partition("://")
     if scheme != "tcp":
         return False
+    with LateImport():
+        import ipaddress
+
+        from libzmq_py.transports.ip_resolver import IpResolver, IpResolverOptions
     # Numbers only: names are looked up once, by the bind.
     resolver = IpResolver(IpResolverOptions(bindable=True, ipv6=ipv6, expect_port=True))
     try:
