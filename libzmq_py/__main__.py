@@ -19,6 +19,7 @@ import argparse
 import contextlib
 import dataclasses
 import importlib
+import ntpath
 import os
 import sys
 import tempfile
@@ -421,6 +422,19 @@ def keygen(names: Sequence[str], directory: str, force: bool, metadata: Sequence
     return 0
 
 
+def key_name(text: str) -> str:
+    """Check a name for key files.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no plain name of a file.
+    """
+    if not text or text.startswith("."):  # hidden files are not looked at for keys
+        raise argparse.ArgumentTypeError(f"{text!r} is no name for key files: it is empty or begins with a dot")
+    if ntpath.basename(text) != text:  # both kinds of slashes, on every system
+        raise argparse.ArgumentTypeError(f"{text!r} is a path, not a name: use --directory to say where to")
+    return text
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m libzmq_py", description="libzmq in pure Python")
@@ -430,12 +444,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     show.add_argument("--messages", type=int, default=MESSAGES, help=f"messages in each one-way cell ({MESSAGES})")
     show.add_argument("--alone", action="store_true", help="leave out the real libzmq even where pyzmq is installed")
     keys = commands.add_parser("keygen", help="make key files for CURVE: NAME.key and NAME.key_secret")
-    keys.add_argument("names", nargs="+", metavar="NAME", help="server, client, ...")
+    keys.add_argument("names", nargs="+", type=key_name, metavar="NAME", help="server, client, ...")
     keys.add_argument("--directory", default=".", help="where to, made if missing (.)")
     keys.add_argument("--force", action="store_true", help="replace files that are there")
     keys.add_argument("--metadata", action="append", default=[], metavar="NAME=VALUE", help="for the secret file")
     arguments = parser.parse_args(argv)
     if arguments.command == "keygen":
+        if len(set(arguments.names)) < len(arguments.names):
+            keys.error("a NAME is given twice, but there is one pair of key files for each")
         return keygen(arguments.names, arguments.directory, arguments.force, arguments.metadata)
     return demo(other=None if arguments.alone else real_libzmq(), count=arguments.messages)
 

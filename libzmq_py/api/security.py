@@ -14,12 +14,12 @@ from warnings import warn
 
 from libzmq_py.constants import SecurityMechanism
 from libzmq_py.errors import SecurityWarning
+from libzmq_py.late import LateImport
 
 if TYPE_CHECKING:
     from libzmq_py.sockets.socket_base import SocketBase
 
-#: Hosts that stand for every interface. One interface by name or number is a choice.
-_EVERY_INTERFACE: Final = frozenset(("*", "0.0.0.0", "::", "[::]"))  # noqa: S104 - warned of
+_ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
 #: What is said of peers on this machine: nothing (inproc), loopback, or for ipc user, group and process.
 _LOCAL: Final = r"|(::ffff:)?127\.[0-9.]+|::1|localhost|(localhost)?:[0-9]+:[0-9]+:-?[0-9]+"
 
@@ -28,23 +28,50 @@ _warned: Final = [False]
 
 
 def warn_of_open_door(core: SocketBase, endpoint: str) -> None:
-    """Warn, once in a process, that a socket without security listens on every interface."""
+    """Warn, once in a process, that a socket without security listens on every interface.
+
+    Raises:
+        ZMQError: EMFILE, ENFILE: no descriptor is left to find out with, nor to bind with.
+    """
     options = core.options
-    if _warned[0] or options.mechanism != SecurityMechanism.NULL or _host_of(endpoint) not in _EVERY_INTERFACE:
+    if _warned[0] or options.mechanism != SecurityMechanism.NULL or not _is_everywhere(endpoint, options.ipv6):
         return
-    if options.zap_domain or options.tcp_accept_filters:
+    if options.tcp_accept_filters or (options.zap_domain and (options.zap_enforce_domain or _has_handler(core))):
         return  # addresses, at least, are looked at
     _warned[0] = True
     warn(
-        f"{endpoint} lets in everybody who can reach this machine (mechanism NULL). Set CURVE keys or ZAP_DOMAIN, or"
-        " bind to 127.0.0.1. This is said once; to silence it: warnings.simplefilter('ignore', zmq.SecurityWarning)",
+        f"{endpoint} lets in everybody who can reach this machine (mechanism NULL). Set CURVE keys, or ZAP_DOMAIN"
+        " and ZAP_ENFORCE_DOMAIN, or bind to 127.0.0.1. This is said once; to silence it:"
+        " warnings.simplefilter('ignore', zmq.SecurityWarning)",
         SecurityWarning,
         stacklevel=_callers_level(),
     )
 
 
-def _host_of(endpoint: str) -> str:
-    return endpoint.partition("://")[2].rpartition(":")[0]
+def _is_everywhere(endpoint: str, ipv6: bool) -> bool:
+    """Whether it stands for every interface, however it is written. One interface by name or number is a choice.
+
+    Raises:
+        ZMQError: EMFILE, ENFILE.
+    """
+    scheme, _, address = endpoint.partition("://")
+    if scheme != "tcp":
+        return False
+    with LateImport():
+        import ipaddress
+
+        from libzmq_py.transports.ip_resolver import IpResolver, IpResolverOptions
+    # Numbers only: names are looked up once, by the bind.
+    resolver = IpResolver(IpResolverOptions(bindable=True, ipv6=ipv6, expect_port=True))
+    try:
+        host = ipaddress.ip_address(resolver.resolve(address.rpartition(";")[2]).host)
+    except (OSError, ValueError):
+        return False  # a name, or what the bind refuses
+    return (getattr(host, "ipv4_mapped", None) or host).is_unspecified
+
+
+def _has_handler(core: SocketBase) -> bool:
+    return bool(core.ctx.inproc.is_bound(_ZAP_ENDPOINT))
 
 
 def warn_of_pickle(core: SocketBase) -> None:

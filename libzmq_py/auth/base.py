@@ -8,12 +8,13 @@ Mirrors: pyzmq's zmq/auth/base.py.
 Departs, from pyzmq: ``"*"`` is what holds for domains that have no entry of their own, as pyzmq documents, and not only
 for the empty domain. A directory of keys is looked at again when a file in it was added, removed or changed. A
 mechanism that is not known is refused whatever the address, a CURVE key of other than 32 bytes whatever the policy. An
-exception in a callback refuses the peer (500) and is logged; it does not end the handler. Passwords are compared in
-constant time and never logged.
+exception in a callback, a cancellation too, refuses the peer (500) and is logged; it does not end the handler.
+Passwords are compared in constant time and never logged.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hmac
 import inspect
@@ -37,8 +38,8 @@ _ANY_DOMAIN: Final = "*"
 _REQUEST_FRAMES: Final = 6
 _KEY_SIZE: Final = 32
 
-# What of a directory must stay the same for its keys to stay the same: name, time of change and size of each file.
-_State = frozenset[tuple[str, int, int]]
+# What of a directory must stay the same for its keys to stay the same: names of files, and the mark of each.
+_State = frozenset[tuple[str, tuple[int, ...]]]
 
 
 class Authenticator:
@@ -181,7 +182,11 @@ class Authenticator:
     # -- requests ---------------------------------------------------------------------------------------------------
 
     async def handle_zap_message(self, msg: list[bytes]) -> None:
-        """Answer a request that was received on ``zap_socket``."""
+        """Answer a request that was received on ``zap_socket``.
+
+        Raises:
+            asyncio.CancelledError: A callback, or the task that waits for this, was cancelled; the peer is refused.
+        """
         if len(msg) < _REQUEST_FRAMES:
             self.log.error("Invalid ZAP message, not enough frames: %d", len(msg))
             if len(msg) < 2:
@@ -196,10 +201,12 @@ class Authenticator:
             return
         try:
             allowed, reason, user_id = await self._decide(msg[2:_REQUEST_FRAMES], msg[_REQUEST_FRAMES:])
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
             # A defect of the application's must not keep others waiting, nor let anybody in.
             self.log.exception("The peer is refused, as deciding about it failed")
             self._send_zap_reply(request_id, b"500", b"Internal error")
+            if isinstance(error, asyncio.CancelledError):
+                raise  # it may be meant for the task that we run in
             return
         if allowed:
             self._send_zap_reply(request_id, b"200", b"OK", user_id)
@@ -304,7 +311,7 @@ class Authenticator:
         if state == known:
             return
         certs: dict[bytes, Any] = {}
-        for name, _, _ in state:
+        for name, _ in state:
             try:
                 certs[load_certificate(os.path.join(directory, name))[0]] = True
             except (OSError, ValueError) as error:
@@ -327,9 +334,17 @@ def _state_of(directory: str) -> _State:
     with os.scandir(directory) as entries:
         for entry in entries:
             if entry.name.endswith(".key") and not entry.name.startswith("."):
-                status = entry.stat()
-                found.append((entry.name, status.st_mtime_ns, status.st_size))
+                found.append((entry.name, _mark_of(entry)))
     return frozenset(found)
+
+
+def _mark_of(entry: os.DirEntry[str]) -> tuple[int, ...]:
+    """What changes with a file. Size and time of change can be those of before in another file, or be set back."""
+    try:
+        status = entry.stat()
+    except OSError:  # a link to nowhere, say: reading it will fail, and be logged, while the other files are read
+        return ()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 __all__ = ["CURVE_ALLOW_ANY", "Authenticator"]

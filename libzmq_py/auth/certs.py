@@ -10,7 +10,8 @@
 
 Mirrors: pyzmq's zmq/auth/certs.py; czmq's zcert.c.
 Departs, from pyzmq: the secret file is readable by its owner only from its first moment on, whatever the umask, and
-takes the place of an old one in one step. Metadata that would add lines of its own is refused.
+takes the place of an old one in one step. Metadata that would add lines of its own, or that is named like a key, is
+refused. Keys are read from the section `curve`, or from before any section; pyzmq reads them anywhere.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import contextlib
 import datetime
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from libzmq_py import z85
@@ -38,6 +39,7 @@ _SECRET_BANNER: Final = """\
 
 """  # noqa: S105 - it heads a file of a key, and is none
 _KEY_SIZE: Final = 32
+_KEY_NAMES: Final = ("public-key", "secret-key")
 _PUBLIC_MODE: Final = 0o644
 _SECRET_MODE: Final = 0o600
 
@@ -56,7 +58,7 @@ def create_certificates(
         The paths of the public and of the secret file.
 
     Raises:
-        ValueError: Metadata holds a line break, or a name an equals sign.
+        ValueError: Metadata holds a line break, or a name an equals sign, or it begins as those of the keys.
         OSError: The files cannot be written.
         ZMQError: ENOTSUP, PyNaCl is not installed.
     """
@@ -80,6 +82,8 @@ def _metadata_lines(metadata: Mapping[str | bytes, str | bytes]) -> str:
         name, text = (part.decode("utf-8") if isinstance(part, bytes) else str(part) for part in (key, value))
         if "=" in name or any(character in name + text for character in "\r\n"):
             raise ValueError(f"metadata {name!r} = {text!r} does not fit on one line")
+        if name.strip().startswith(_KEY_NAMES):  # pyzmq would take its value for the key
+            raise ValueError(f"metadata must not be named {name!r}, as a key is")
         lines += f"    {name} = {text}\n"
     return lines
 
@@ -106,19 +110,32 @@ def load_certificate(filename: str | os.PathLike[str]) -> tuple[bytes, bytes | N
 
     Raises:
         OSError: There is no such file, or it cannot be read.
-        ValueError: It holds no public key.
+        ValueError: It holds no public key, or not in the section ``curve``.
     """
     if not os.path.exists(filename):
         raise OSError(f"Invalid certificate file: {os.fspath(filename)}")
-    keys: dict[bytes, bytes] = {}
     with open(filename, "rb") as file:
-        for line in file:
-            name, equals, value = line.strip().partition(b"=")
-            if equals and name.strip() in (b"public-key", b"secret-key"):
-                keys.setdefault(name.strip(), value.strip(b" \t'\""))
-    if b"public-key" not in keys:
+        keys = _keys_of(file)
+    if "public-key" not in keys:
         raise ValueError(f"No public key found in {os.fspath(filename)}")
-    return keys[b"public-key"], keys.get(b"secret-key")
+    return keys["public-key"], keys.get("secret-key")
+
+
+def _keys_of(lines: Iterable[bytes]) -> dict[str, bytes]:
+    """The keys by name. Of several the last one counts, as for pyzmq."""
+    section = b""
+    keys: dict[str, bytes] = {}
+    for line in lines:
+        name, equals, value = line.partition(b"=")
+        if not equals:
+            header = line.partition(b"#")[0].rstrip()
+            if header and not header[:1].isspace():
+                section = header
+        elif section in (b"", b"curve"):
+            for key in _KEY_NAMES:
+                if name.strip() == key.encode():
+                    keys[key] = value.strip().strip(b" \t'\"")
+    return keys
 
 
 def load_certificates(directory: str | os.PathLike[str] = ".") -> dict[bytes, bool]:

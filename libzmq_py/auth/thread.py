@@ -3,7 +3,7 @@
 
 Mirrors: pyzmq's zmq/auth/thread.py.
 Departs, from pyzmq: the thread polls with a plain ``Poller``, and runs its asyncio loop only to answer a request. The
-end of the context ends it.
+end of the context ends it. A cancelled callback does not; what does end it closes the handler's socket.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from libzmq_py.auth.base import Authenticator
-from libzmq_py.constants import PAIR, POLLIN
-from libzmq_py.errors import ContextTerminated, ZMQError
+from libzmq_py.constants import NOBLOCK, PAIR, POLLIN
+from libzmq_py.errors import Again, ContextTerminated, ZMQError
 
 if TYPE_CHECKING:
     from libzmq_py.api.context import Context
@@ -45,14 +45,22 @@ class AuthenticationThread(Thread):
         try:
             self._serve()
         except ContextTerminated:
-            if self.authenticator.zap_socket is not None:
-                self.authenticator.zap_socket.close()
+            self.log.debug("The context has ended")
+        except BaseException as error:
+            self.log.critical("The ZAP handler ends, nobody is asked about peers any more: %r", error)
+            raise
         finally:
-            if self.pipe is not None:
-                self.pipe.close()
-            self.pipe = None
+            self._close()
+
+    def _close(self) -> None:
+        # Whatever has ended us: peers must not wait for the answer of a handler that is gone.
+        with contextlib.ExitStack() as stack:
             if self.loop is not None:
-                self.loop.close()
+                stack.callback(self.loop.close)
+            if self.pipe is not None:
+                stack.callback(self.pipe.close)
+            self.pipe = None
+            stack.callback(Authenticator.stop, self.authenticator)
 
     def _serve(self) -> None:
         from libzmq_py.api.poll import Poller
@@ -75,7 +83,9 @@ class AuthenticationThread(Thread):
         # Callbacks may be async and want a loop.
         if self.loop is None:
             self.loop = asyncio.new_event_loop()
-        self.loop.run_until_complete(self.authenticator.handle_zap_message(request))
+        # The task is ours, so it is a callback that was cancelled; the peer has its answer.
+        with contextlib.suppress(asyncio.CancelledError):
+            self.loop.run_until_complete(self.authenticator.handle_zap_message(request))
 
     def _handle_pipe_message(self, msg: list[bytes]) -> bool:
         """Obey; True ends the thread."""
@@ -127,7 +137,8 @@ class ThreadAuthenticator(Authenticator):
         """End the thread; stopping again does nothing."""
         if self.pipe is not None:
             if self.thread is not None and self.thread.is_alive():
-                self.pipe.send(b"TERMINATE")
+                with contextlib.suppress(Again):  # it is ending, and has closed its side
+                    self.pipe.send(b"TERMINATE", NOBLOCK)
                 self.thread.join()
             self.thread = None
             if not self.pipe.closed:

@@ -98,6 +98,11 @@ class InprocRegistry:
                 raise zmq_error(errno.EADDRINUSE, f"Address already in use ({addr})")
             self._endpoints[addr] = endpoint
 
+    def is_bound(self, addr: str) -> bool:
+        """Whether somebody has bound a name now."""
+        with self._sync:
+            return addr in self._endpoints
+
     def unregister_endpoint(self, addr: str, socket: InprocSocket) -> bool:
         """Free a name; False if this socket has not bound it."""
         with self._sync:

@@ -107,15 +107,41 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("endpoint", ["tcp://*:*", "tcp://0.0.0.0:*"])
-def test_an_open_door(fresh: None, socket: SocketFactory, endpoint: str) -> None:
-    """Once in a process, and it points at the line that binds."""
+@pytest.mark.parametrize(
+    ("endpoint", "ipv6"),
+    [
+        ("tcp://*:*", False),
+        ("tcp://*:*", True),
+        ("tcp://0.0.0.0:*", False),
+        ("tcp://0:*", False),
+        ("tcp://00.0:*", False),
+        ("tcp://127.0.0.1:0;0:*", False),
+        ("tcp://[::]:*", True),
+        ("tcp://:::*", True),
+        ("tcp://[::0]:*", True),
+        ("tcp://[0:0:0:0:0:0:0:0]:*", True),
+        ("tcp://[::ffff:0.0.0.0]:*", True),
+    ],
+)
+def test_an_open_door(fresh: None, socket: SocketFactory, endpoint: str, ipv6: bool) -> None:
+    """However it is written. Once in a process, and it points at the line that binds."""
     with pytest.warns(zmq.SecurityWarning, match="everybody") as caught:
-        socket(zmq.PULL).bind(endpoint)
+        socket(zmq.PULL, ipv6=ipv6).bind(endpoint)
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        socket(zmq.PULL).bind(endpoint)
+        socket(zmq.PULL, ipv6=ipv6).bind(endpoint)
+
+
+def test_a_domain_that_nobody_looks_after(fresh: None, socket: SocketFactory) -> None:
+    """ZAP_DOMAIN keeps nobody out while there is no handler; with one there is nothing to say."""
+    with pytest.warns(zmq.SecurityWarning, match="ZAP_ENFORCE_DOMAIN"):
+        socket(zmq.PULL, zap_domain=b"d").bind("tcp://*:*")
+    security._warned[0] = False
+    socket(zmq.REP).bind("inproc://zeromq.zap.01")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        socket(zmq.PULL, zap_domain=b"d").bind("tcp://*:*")
 
 
 def test_an_open_door_by_random_port(fresh: None, socket: SocketFactory) -> None:
@@ -133,7 +159,10 @@ def test_an_open_door_by_random_port(fresh: None, socket: SocketFactory) -> None
         ("inproc://here", {}),
         ("tcp://*:*", {"curve_server": 1}),
         ("tcp://*:*", {"plain_server": 1}),
-        ("tcp://*:*", {"zap_domain": b"d"}),
+        ("tcp://localhost:*", {}),
+        ("tcp://[::1]:*", {"ipv6": 1}),
+        ("inproc://*:0", {}),
+        ("tcp://*:*", {"zap_domain": b"d", "zap_enforce_domain": 1}),
         ("tcp://*:*", {"tcp_accept_filter": b"127.0.0.1"}),
     ],
 )

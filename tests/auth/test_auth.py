@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from libzmq_py import z85
 from tests.conftest import TARGET, SocketFactory
 from tests.support.target import zmq
 from tests.support.waiting import SILENCE, seconds, wait_until
@@ -232,6 +233,51 @@ def test_keys_come_and_go_while_it_runs(guard: Any, connects: Connects, keys: Ke
 
 
 @pytest.mark.departs
+@pytest.mark.parametrize("how", ["another file", "in place"])
+def test_a_key_is_changed_behind_our_back(guard: Any, ctx: Any, keys: Keys, how: str) -> None:
+    """Of equal size and with the old time of change, as `cp -p` and `rsync -t` leave it: it is noticed all the same."""
+    path = keys.admit(keys.server_public)
+    guard.configure_curve(location=keys.folder)
+
+    def statuses() -> list[bytes]:
+        request = [b"1.0", b"1", b"", b"a", b"", b"CURVE"]
+        pair = (keys.server_public, keys.public)
+        return [reply[2] for reply in replies_to(guard, ctx, *([*request, z85.decode(key)] for key in pair))]
+
+    assert statuses() == [b"200", b"400"]
+    before = path.stat()
+
+    def change() -> bool:
+        new = path if how == "in place" else path.with_name("new")
+        new.write_text(path.read_text().replace(keys.server_public.decode(), keys.public.decode()))
+        os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+        new.replace(path)
+        return path.stat().st_ctime_ns != before.st_ctime_ns
+
+    wait_until(change, "the system's clock of files to go on")
+    assert (path.stat().st_mtime_ns, path.stat().st_size) == (before.st_mtime_ns, before.st_size)
+    assert statuses() == [b"400", b"200"]
+
+
+@pytest.mark.departs
+def test_a_link_to_nowhere_harms_nobody_else(
+    guard: Any, connects: Connects, keys: Keys, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is left out and logged once; when it leads somewhere, its key counts."""
+    keys.admit(keys.server_public, "other")
+    target = keys.folder / "client"
+    (keys.folder / "link.key").symlink_to(target)
+    guard.configure_curve(location=keys.folder)
+    other = {**keys.client, "curve_publickey": keys.server_public, "curve_secretkey": keys.server_secret}
+    assert connects(keys.server, other)
+    assert not connects(keys.server, keys.client)
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "link.key" in record.getMessage()
+    keys.admit().rename(target)
+    assert connects(keys.server, keys.client)
+
+
+@pytest.mark.departs
 def test_a_file_without_a_key_harms_nobody_else(guard: Any, connects: Connects, keys: Keys) -> None:
     """It is left out and logged; pyzmq gives the whole directory up."""
     keys.admit()
@@ -299,6 +345,88 @@ def test_a_callback_that_fails(
     assert "database is down" in caplog.text
     provider.fails = False
     assert connects(keys.server, keys.client)
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("kind", ["raises", "is async", "cancels its task"])
+def test_a_callback_that_is_cancelled(
+    guard: Any, ctx: Any, connects: Connects, keys: Keys, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    """As one that fails: 500, logged, and the handler goes on. CancelledError is no Exception."""
+
+    class Provider:
+        def callback(self, domain: str, key: bytes) -> Any:
+            if kind == "raises":
+                raise asyncio.CancelledError("too slow")
+            return self.wait()
+
+        async def wait(self) -> bool:
+            if kind == "is async":
+                raise asyncio.CancelledError("too slow")
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(0)
+            return True
+
+    guard.configure_curve_callback(credentials_provider=Provider())
+    request = [b"1.0", b"7", b"", b"a", b"", b"CURVE", bytes(32)]
+    bad, good = replies_to(guard, ctx, request, [*request[:5], b"NULL"])
+    assert (bad[2], good[2]) == (b"500", b"200")
+    assert "CancelledError" in caplog.text
+    assert guard.is_alive()
+
+
+@pytest.mark.departs
+def test_the_cancellation_of_our_own_task(ctx: Any, keys: Keys) -> None:
+    """Where the handler is driven by a task of the user's, cancelling that ends it; the peer is refused."""
+    one = auth.Authenticator(ctx)
+    one.start()
+
+    class Provider:
+        async def callback(self, domain: str, key: bytes) -> bool:
+            await asyncio.Event().wait()
+            return True
+
+    async def drive() -> None:
+        task = asyncio.create_task(one.handle_zap_message(one.zap_socket.recv_multipart()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    one.configure_curve_callback(credentials_provider=Provider())
+    with ctx.socket(zmq.REQ) as req:
+        req.linger = 0
+        req.connect("inproc://zeromq.zap.01")
+        req.send_multipart([b"1.0", b"1", b"d", b"a", b"", b"CURVE", bytes(32)])
+        asyncio.run(drive())
+        assert req.recv_multipart()[2] == b"500"
+    one.stop()
+
+
+@pytest.mark.departs
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_callback_that_ends_the_thread(
+    ctx: Any, connects: Connects, keys: Keys, caplog: pytest.LogCaptureFixture, error: type[BaseException]
+) -> None:
+    """The handler's name is free then, so that peers are not left waiting, and the next one can start."""
+
+    class Provider:
+        def callback(self, domain: str, key: bytes) -> bool:
+            raise error
+
+    one, other = thread.ThreadAuthenticator(ctx), thread.ThreadAuthenticator(ctx)
+    one.start()
+    one.configure_curve_callback(credentials_provider=Provider())
+    assert not connects(keys.server, keys.client)
+    wait_until(lambda: not one.is_alive(), "the thread to end")
+    assert "nobody is asked" in caplog.text
+    other.start()
+    assert connects({"zap_domain": b"d"}, {})
+    other.stop()
+    one.stop()
 
 
 def test_the_user_id(guard: Any, socket: SocketFactory, keys: Keys) -> None:

@@ -68,6 +68,14 @@ def test_metadata_that_would_add_lines(tmp_path: Path, metadata: dict[str, str])
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["public-key", "secret-key", " public-key", "secret-key-2", b"public-key"])
+def test_metadata_named_like_a_key(tmp_path: Path, name: str | bytes) -> None:
+    """Refused, and nothing is written: readers that do not look at sections would take its value for the key."""
+    with pytest.raises(ValueError, match="as a key is"):
+        ours.create_certificates(tmp_path, "server", {name: "x" * 40})
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     """The system's error."""
     with pytest.raises(OSError, match="missing"):
@@ -99,6 +107,30 @@ def test_files_of_czmq(tmp_path: Path) -> None:
         f'metadata\n    name = "public-key = nor this"\ncurve\n    public-key = "{public.decode()}"\n'
     )
     assert ours.load_certificate(path) == (public, None)
+
+
+def test_keys_outside_their_section(tmp_path: Path) -> None:
+    """They are none, whether before or after; of two in the section the last one counts, as for pyzmq."""
+    path = tmp_path / "a.key"
+    wrong = 'metadata\n    public-key = "wrong"\n    secret-key = "wrong"\n'
+    for text in (wrong + 'curve\n    public-key = "right"\n', 'curve # keys\n    public-key = "right"\n\n#\n' + wrong):
+        path.write_text(text)
+        assert ours.load_certificate(path) == (b"right", None)
+    path.write_text('curve\n    public-key = "old"\n    public-key = "right"\n')
+    assert ours.load_certificate(path) == theirs.load_certificate(path) == (b"right", None)
+    path.write_text(wrong)
+    with pytest.raises(ValueError, match="No public key"):
+        ours.load_certificate(path)
+
+
+@pytest.mark.parametrize(
+    "text", ['public-key = "a"\nsecret-key = "b"\n', "curve\r\npublic-key=a\r\n\tsecret-key=b\r\n"]
+)
+def test_files_of_another_look(tmp_path: Path, text: str) -> None:
+    """Without sections, without indentation, with other line ends: read as by pyzmq."""
+    path = tmp_path / "a.key_secret"
+    path.write_bytes(text.encode())
+    assert ours.load_certificate(path) == theirs.load_certificate(path) == (b"a", b"b")
 
 
 @pytest.mark.parametrize("text", ["", "curve\n", "metadata\n    secret-key = \"x\"\n", "#public-key = \"x\"\n"])

@@ -62,6 +62,41 @@ def test_keygen_that_cannot_be(
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["y", "x", "y"], "twice"),
+        ([""], "empty"),
+        (["."], "dot"),
+        ([".."], "dot"),
+        ([".hidden"], "dot"),
+        (["../y"], "dot"),
+        (["x/../../y"], "--directory"),
+        (["/y"], "--directory"),
+        (["y/"], "--directory"),
+        (["x\\y"], "--directory"),
+        (["y", "x/y"], "--directory"),
+    ],
+)
+def test_names_that_are_none(
+    names: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Usage errors, before anything is written."""
+    (tmp_path / "x").mkdir()
+    with pytest.raises(SystemExit) as caught:
+        main(["keygen", *names, "--directory", str(tmp_path), "--force"])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["x"]
+
+
+def test_metadata_cannot_be_a_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A message and a status."""
+    assert main(["keygen", "y", "--directory", str(tmp_path), "--metadata", f"secret-key={'x' * 40}"]) == 1
+    assert "as a key is" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_the_readme_says(
     socket: SocketFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ctx: Any
 ) -> None:
