@@ -131,7 +131,8 @@ class _Run:
             frames: list[Any] = [source.chunk() for _ in range(1 + source.byte() % 4)]
         else:
             frames = [Msg(source.chunk(), SUBSCRIBE if kind == 1 else CANCEL)]
-        shown, look = [], True
+        shown: list[Any] = []
+        look = True
         for frame in frames:
             wish, topic = _request(frame) if look else (None, b"")
             if wish is None:
@@ -141,12 +142,14 @@ class _Run:
                 first = not any(topic in one.topics for one in self._peers)
                 peer.topics.add(topic)
                 if first or self._verbose:
-                    shown.append(b"\1" + topic)
+                    self._tell([*shown, b"\1" + topic])
+                    shown = []
             else:
                 known = topic in peer.topics
                 peer.topics.discard(topic)
                 if self._verboser or (known and not any(topic in one.topics for one in self._peers)):
-                    shown.append(b"\0" + topic)
+                    self._tell([*shown, b"\0" + topic])
+                    shown = []
         self._tell(shown)
         require(peer.pipe.send(tuple(frames) if len(frames) > 1 else frames[0]), "a pipe without a limit is full")
         peer.pipe.flush()
