@@ -23,6 +23,7 @@ SEEDS = {
     "twice": _GOOD + b"    public-key = other\n",
     "no-quotes": b"public-key=" + _KEY[1:-1],
     "no-key": b"metadata\ncurve\n",
+    "elsewhere": b"curve\n  secret-key = a\nmetadata\n  public-key = b\ncurve # again\n  public-key = c\n",
     "empty": b"",
     "equals": b"public-key = a=b\n",
     "bytes": b"public-key = \xff\xfe\0\n",
@@ -32,10 +33,13 @@ SEEDS = {
 def check(data: bytes) -> None:
     """One input: the file."""
     expected: dict[bytes, bytes] = {}
+    counts = True  # before any section, and in the section "curve"
     for line in data.split(b"\n"):
         name, equals, value = line.strip().partition(b"=")
-        if equals and name.strip() in (b"public-key", b"secret-key") and name.strip() not in expected:
-            expected[name.strip()] = value.strip(b" \t'\"")
+        if not equals and not line[:1].isspace() and (section := line.split(b"#")[0].strip()):
+            counts = section == b"curve"
+        if counts and equals and name.strip() in (b"public-key", b"secret-key"):
+            expected[name.strip()] = value.strip().strip(b" \t'\"")
     try:
         public, secret = _load(data)
     except ValueError as error:
