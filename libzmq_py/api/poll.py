@@ -32,8 +32,8 @@ def zmq_poll(
         sockets: Pairs of a Socket, a file descriptor, or an object with ``fileno()``, and the events to wait for
             (POLLIN, POLLOUT, POLLERR, POLLPRI). With none at all the answer is [] at once.
         timeout: Milliseconds; negative waits for ever, 0 only looks.
-        sigmask: Block these signals, and no others, during the wait; then a signal that is handled ends it. None leaves
-            the mask alone, and goes on waiting when a signal was handled.
+        sigmask: Block these signals, and no others, during the wait; then any other signal that is handled ends it.
+            None leaves the mask alone, and goes on waiting when a signal was handled.
 
     Returns:
         Pairs of what was given, an object with ``fileno()`` as its number, and the events that have happened.
