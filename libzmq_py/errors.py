@@ -189,7 +189,7 @@ _CLASS_OF: dict[int, type[Again | ContextTerminated | InterruptedSystemCall]] = 
 
 
 def zmq_error(errno: int, msg: str | None = None) -> ZMQError:
-    """Build, for the caller to raise, the exception that belongs to an error number; ``zmq_errno`` tells it from now on.
+    """Build, for the caller to raise, the exception that belongs to an error number, and let ``zmq_errno`` tell it.
 
     Args:
         errno: The error number.

@@ -116,7 +116,7 @@ def test_zmq_error_takes_a_text() -> None:
 
 
 def test_zmq_errno_is_the_last_one_of_the_thread() -> None:
-    """A failure sets zmq_errno, in this thread alone; without an errno an error takes it. A user's own error does not."""
+    """A failure sets zmq_errno, in this thread alone; an error without a number takes it. A user's error sets none."""
     seen: list[int] = []
 
     def elsewhere() -> None:

@@ -106,12 +106,12 @@ class PUBHandler(logging.Handler):
             topic = ""
         try:
             body = self.format(record).encode()
+            topic = ".".join(part for part in (self.root_topic, record.levelname, topic) if part)
         except Exception:  # noqa: BLE001
-            # The arguments do not fit the message, say: logging has its own way to tell.
+            # The arguments do not fit the message, or the root topic is no text: logging has its own way to tell.
             self.handleError(record)
             return
-        parts = [part for part in (self.root_topic, record.levelname, topic) if part]
-        self.socket.send_multipart([".".join(parts).encode("utf8", "replace"), body])
+        self.socket.send_multipart([topic.encode("utf8", "replace"), body])
 
 
 class TopicLogger(logging.Logger):

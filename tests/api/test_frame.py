@@ -279,8 +279,8 @@ def test_items_of_a_frame_cannot_be_set() -> None:
 @pytest.mark.departs
 def test_a_frame_is_no_json() -> None:
     """The error says what to do. (Before Python 3.12 a frame is a bytearray to json, hence an AttributeError.)"""
-    wanted, text = (TypeError, "not Frame") if sys.version_info >= (3, 12) else (AttributeError, r"'Frame'.*frame\.bytes")
-    with pytest.raises(wanted, match=text):
+    wanted = (TypeError, "not Frame") if sys.version_info >= (3, 12) else (AttributeError, r"'Frame'.*frame\.bytes")
+    with pytest.raises(wanted[0], match=wanted[1]):
         json.loads(zmq.Frame(b"1"))
 
 

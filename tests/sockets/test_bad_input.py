@@ -6,12 +6,14 @@ as well, and once (marked `departs`) for the text, which in libzmq_py also names
 """
 
 import errno
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import TARGET
 from tests.sockets.helpers import MakeSocket, Sock, bind, is_quiet, link, raises_errno
 from tests.support.target import zmq
 
@@ -558,8 +560,10 @@ def test_what_the_converters_cannot_convert(pair: tuple[Sock, Sock]) -> None:
         (1, 0, TypeError),
         (bytearray(4), -1, ValueError),
         (bytearray(4), 5, ValueError),
+        (bytearray(4), "x", TypeError),
+        (bytearray(4), None, TypeError),
     ],
-    ids=["read-only", "gaps", "text", "number", "negative", "too many"],
+    ids=["read-only", "gaps", "text", "number", "negative", "too many", "no number", "none"],
 )
 def test_recv_into_needs_a_fitting_buffer(
     pair: tuple[Sock, Sock], buffer: Any, nbytes: int, error: type[Exception]
@@ -570,6 +574,14 @@ def test_recv_into_needs_a_fitting_buffer(
     with pytest.raises(error):
         right.recv_into(buffer, nbytes=nbytes)
     assert right.recv() == b"x"
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("nbytes", ["x", b"1", [], 1.0])
+def test_recv_into_names_what_is_no_size(pair: tuple[Sock, Sock], nbytes: Any) -> None:
+    """The text has the value. (pyzmq takes 1.0 for 1.)"""
+    with pytest.raises(TypeError, match=re.escape(f"an integer is required, got: nbytes={nbytes!r}")):
+        pair[0].recv_into(bytearray(4), nbytes=nbytes)
 
 
 def test_a_frame_that_is_not_tracked_cannot_be_tracked_by_send(pair: tuple[Sock, Sock]) -> None:
@@ -812,6 +824,33 @@ def test_what_was_not_registered_cannot_be_unregistered(socket: MakeSocket) -> N
     """KeyError."""
     with pytest.raises(KeyError):
         zmq.Poller().unregister(socket(zmq.PAIR))
+
+
+@pytest.mark.parametrize("events", ["x", "5", b"1"])
+def test_poll_events_are_a_number(socket: MakeSocket, events: Any) -> None:
+    """TypeError for anything else, text of digits too; libzmq_py names it."""
+    one, two, poller = socket(zmq.PAIR), socket(zmq.PAIR), zmq.Poller()
+    text = re.escape(repr(events)) if TARGET == "libzmq_py" else "integer"
+    for sock in (one, two):
+        poller.register(sock, events)
+        with pytest.raises(TypeError, match=text):
+            poller.poll(0)
+    with pytest.raises(TypeError, match=text):
+        one.poll(0, events)
+    for items in ([(one, events)], [(one, zmq.POLLIN), (two, events)]):
+        with pytest.raises(TypeError, match=text):
+            zmq.zmq_poll(items, 0)
+
+
+@pytest.mark.parametrize("events", [1, True, zmq.POLLIN, zmq.POLLIN | zmq.POLLOUT, 1.0])
+def test_poll_events_are_any_number(pair: tuple[Sock, Sock], events: Any) -> None:
+    """Kinds of int, and, as in pyzmq, floats."""
+    left, right = pair
+    right.send(b"x")
+    poller = zmq.Poller()
+    poller.register(left, events)
+    assert poller.poll(1000) == zmq.zmq_poll([(left, events)], 1000) == [(left, int(events))]
+    assert left.poll(1000, events) == int(events)
 
 
 @pytest.mark.parametrize("timeout", ["1", []])
