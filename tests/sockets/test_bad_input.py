@@ -799,6 +799,61 @@ def test_a_terminated_context_makes_no_sockets() -> None:
     assert context.closed
 
 
+# --- what pyzmq's own build of libzmq takes --------------------------------------------------------------------------
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("endpoint", ["tipc://{5560,0,0}", "tipc://{5560,0}@0.0.0", "tipc://<*>"])
+def test_there_is_no_tipc(socket: MakeSocket, endpoint: str) -> None:
+    """has() says so, and both calls do."""
+    sock = socket(zmq.PULL)
+    assert zmq.has("tipc") is False
+    for call in (sock.bind, sock.connect):
+        with pytest.raises(zmq.ZMQError, match="tipc") as caught:
+            call(endpoint)
+        assert caught.value.errno == zmq.EPROTONOSUPPORT
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("name", "SERVER CLIENT RADIO DISH GATHER SCATTER DGRAM PEER CHANNEL".split())
+def test_draft_types_cannot_be_made(name: str) -> None:
+    """EINVAL that names the type, as in a libzmq without drafts, which zmq.has("draft") says this is."""
+    assert zmq.has("draft") is False
+    with zmq.Context() as ctx, pytest.raises(zmq.ZMQError, match=name) as caught:
+        ctx.socket(getattr(zmq, name))
+    assert caught.value.errno == zmq.EINVAL
+
+
+FLOATS: dict[str, Callable[[Sock], object]] = {
+    "recv flags": lambda sock: sock.recv(1.0),
+    "send flags": lambda sock: sock.send(b"x", 1.0),
+    "recv_into": lambda sock: sock.recv_into(bytearray(4), nbytes=1.0, flags=zmq.DONTWAIT),
+    "option": lambda sock: sock.get(27.0),
+    "context": lambda _sock: zmq.Context(2.0),
+    "type": lambda sock: sock.context.socket(7.0),
+}
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("call", FLOATS.values(), ids=list(FLOATS))
+def test_floats_are_no_integers(pair: tuple[Sock, Sock], call: Callable[[Sock], object]) -> None:
+    """TypeError, as for the values of options; pyzmq drops the fraction."""
+    with pytest.raises(TypeError, match="integer"):
+        call(pair[0])
+
+
+@pytest.mark.departs
+def test_a_nul_in_an_inproc_name_counts(socket: MakeSocket) -> None:
+    """It ends the string in C only: two names that differ behind it are two."""
+    left, right, other = socket(zmq.PAIR), socket(zmq.PAIR), socket(zmq.PAIR)
+    left.bind("inproc://nul\0left")
+    assert left.last_endpoint == b"inproc://nul\0left"
+    right.bind("inproc://nul\0right")
+    other.connect("inproc://nul\0right")
+    other.send(b"x")
+    assert right.recv() == b"x" and is_quiet(left)
+
+
 # --- polling, proxies, monitors, the rest ----------------------------------------------------------------------------
 
 
