@@ -9,8 +9,8 @@
 ``python -m libzmq_py.log tcp://127.0.0.1:12345`` shows them.
 
 No libzmq twin: pyzmq's log/handlers.py.
-Departs: the methods of TopicLogger log at their own level (in pyzmq 27 all log as CRITICAL), and records of levels
-without a format of their own are shown as they are rather than dropped.
+Departs: the methods of TopicLogger log at their own level (in pyzmq 27 all log as CRITICAL), records of levels without
+a format of their own are shown as they are rather than dropped; a root topic that is no text is reported by logging.
 """
 
 from __future__ import annotations

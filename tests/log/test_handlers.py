@@ -68,8 +68,9 @@ def test_topic_and_text(publish: Publish) -> None:
     assert sub.recv_multipart()[0] == b"bytes.ERROR"
 
 
+@pytest.mark.departs
 def test_a_root_topic_that_is_no_text(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The application does not notice; logging is told."""
+    """The application does not notice; logging is told. (pyzmq 27: TypeError into whoever logs.)"""
     logger, handler, sub = publish()
     told: list[Any] = []
     monkeypatch.setattr(handler, "handleError", lambda record: told.append((record.msg, sys.exc_info()[0])))
