@@ -73,7 +73,7 @@ _SECRET_ATTRIBUTES = frozenset(
         "wss_key_pem",
     }
 )
-_SECRET_OPTIONS = frozenset(
+SECRET_OPTIONS = frozenset(
     {
         SocketOption.PLAIN_USERNAME,
         SocketOption.PLAIN_PASSWORD,
@@ -272,7 +272,7 @@ def option_name(option: int) -> str:
 
 def refused_option(option: int, value: OptionValue, reason: str = "") -> ZMQError:
     """Build the EINVAL for a value that cannot be set; a key, a password or a user name is not quoted."""
-    if option in _SECRET_OPTIONS and value is not None:
+    if option in SECRET_OPTIONS and value is not None:
         shown = "(not shown)"
     elif isinstance(value, bytes) and len(value) > 40:
         shown = f"{value[:32]!r}... ({len(value)} bytes)"

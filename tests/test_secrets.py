@@ -236,6 +236,17 @@ def test_options_that_are_refused(socket: SocketFactory, name: str) -> None:
     assert not any(piece.decode("latin-1") in text or repr(piece)[2:-1] in text for piece in pieces)
 
 
+@pytest.mark.parametrize("name", sorted(SECRET_OPTIONS))
+@pytest.mark.parametrize("wrap", [bytearray, lambda value: (b"public", value), lambda value: [value]])
+def test_secrets_of_the_wrong_type(socket: SocketFactory, name: str, wrap: Callable[[bytes], object]) -> None:
+    """A certificate that was not unpacked, say: its two keys are a tuple."""
+    value = SECRET_OPTIONS[name]
+    with pytest.raises(TypeError, match=name) as caught:
+        socket(zmq.DEALER).setsockopt(getattr(zmq, name), wrap(value))
+    text = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+    assert repr(value[:12])[2:-1] not in text
+
+
 def test_options_do_not_show_themselves() -> None:
     """A repr of all the options, which logs may hold."""
     made = Options()

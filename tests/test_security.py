@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import SocketFactory
-from tests.support.raw_peer import COMMAND, RawPeers
+from tests.conftest import SocketFactory, bind
+from tests.support.raw_peer import COMMAND, RawPeers, frame, ready
 from tests.support.target import zmq
 from tests.support.waiting import wait_until
 from tests.support.zap import ENDPOINT, ZapHandler, answer
@@ -159,6 +159,23 @@ def test_heartbeats_over_curve(socket: SocketFactory) -> None:
     assert bound.recv() == b"last"
     connected.disable_monitor()
     monitor.close()
+
+
+@pytest.mark.departs
+def test_a_peer_cannot_name_itself(socket: SocketFactory, raw: RawPeers) -> None:
+    """User-Id is what a handler says of it, and its address what the connection says; there is no handler here."""
+    pull = socket(zmq.PULL)
+    peer = raw.connect(bind(pull))
+    claims = [(b"User-Id", b"admin"), (b"user-id", b"admin"), (b"Peer-Address", b"10.0.0.1"), (b"X-mine", b"yes")]
+    peer.greet()
+    peer.expect(ready("PULL"))
+    peer.send(ready("PUSH", None, *claims) + frame(b"x"))
+    message = pull.recv(copy=False)
+    assert message.get("X-mine") == "yes"
+    assert message.get("Peer-Address") == "127.0.0.1"
+    for name in ("User-Id", "user-id"):
+        with pytest.raises(zmq.ZMQError):
+            message.get(name)
 
 
 def test_properties_of_an_authenticated_peer(socket: SocketFactory, ctx: Any) -> None:

@@ -22,6 +22,7 @@ from libzmq_py.api.live import CONTEXTS, ContextEntry, cast_int_addr, exit_state
 from libzmq_py.api.socket import Socket, SyncSocket
 from libzmq_py.constants import ContextOption, Errno, SocketOption
 from libzmq_py.errors import ZMQError, strerror, zmq_error
+from libzmq_py.options import SECRET_OPTIONS
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -246,7 +247,11 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
             try:
                 socket.setsockopt(option, value)
             except ZMQError:
-                pass  # most likely an option that this type does not have, SUBSCRIBE say
+                if option in SECRET_OPTIONS:
+                    # Every type has these, so the value is wrong, and the socket would be open to everybody.
+                    socket.close()
+                    raise
+                # else most likely an option that this type does not have, SUBSCRIBE say
         if not isinstance(socket, Socket) or socket.context is not self:  # else it has been
             self._add_socket(socket)
         return socket

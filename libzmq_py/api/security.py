@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 #: Hosts that stand for every interface. One interface by name or number is a choice.
 _EVERY_INTERFACE: Final = frozenset(("*", "0.0.0.0", "::", "[::]"))  # noqa: S104 - warned of
-#: What Peer-Address says of peers on this machine: loopback, or for ipc user, group and process.
-_LOCAL: Final = r"(::ffff:)?127\.[0-9.]+|::1|(localhost)?:[0-9]+:[0-9]+:-?[0-9]+"
+#: What is said of peers on this machine: nothing (inproc), loopback, or for ipc user, group and process.
+_LOCAL: Final = r"|(::ffff:)?127\.[0-9.]+|::1|localhost|(localhost)?:[0-9]+:[0-9]+:-?[0-9]+"
 
 # Whether the one warning of an open door has been given.
 _warned: Final = [False]
@@ -51,17 +51,21 @@ def warn_of_pickle(core: SocketBase) -> None:
     """Warn that what is about to be unpickled comes from a stranger: from another machine, and not authenticated."""
     import re
 
-    metadata = core.last_metadata()
-    if metadata is None or "User-Id" in metadata or re.fullmatch(_LOCAL, metadata.get("Peer-Address", "::1")):
+    metadata, options = core.last_metadata(), core.options
+    # There are none over inproc, nor from peers that speak ZMTP 1.0 or 2.0.
+    peer = core.last_remote_address() if metadata is None else metadata.get("Peer-Address", "::1")
+    if re.fullmatch(_LOCAL, peer):
         return
-    options = core.options
+    # A handler that is asked about a NULL peer knows its address, which proves nothing.
+    if metadata is not None and "User-Id" in metadata and options.mechanism != SecurityMechanism.NULL:
+        return
     proves = options.mechanism == SecurityMechanism.CURVE or (
         options.mechanism == SecurityMechanism.GSSAPI and not options.gss_plaintext
     )
     if proves and not options.as_server:
         return  # the server has proved to be who we know
     warn(
-        f"unpickling what {metadata['Peer-Address']} has sent, who is not authenticated: it can run any code here."
+        f"unpickling what {peer} has sent, who is not authenticated: it can run any code here."
         " Authenticate peers (CURVE with an Authenticator), or use recv_json",
         SecurityWarning,
         stacklevel=_callers_level(),

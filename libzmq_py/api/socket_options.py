@@ -13,7 +13,7 @@ from libzmq_py.api.attrsettr import OptionAttribute, OptValT, is_declared
 from libzmq_py.api.live import DeadSocket, SocketHandle
 from libzmq_py.constants import SocketOption, _OptType
 from libzmq_py.errors import ZMQError
-from libzmq_py.options import option_name
+from libzmq_py.options import SECRET_OPTIONS, option_name
 
 _IPC_FILTERS = (SocketOption.IPC_FILTER_UID, SocketOption.IPC_FILTER_GID, SocketOption.IPC_FILTER_PID)
 #: Kind of an option's value, by number. Unknown numbers are taken for int; that they do not exist, the core says.
@@ -189,7 +189,9 @@ def check_option_value(option: int, optval: object) -> None:
     kind = _KINDS.get(option, _OptType.int)
     if kind is _OptType.bytes:
         if optval is not None and not isinstance(optval, bytes):
-            raise TypeError(f"expected bytes, got: {optval!r} (option {option_name(option)})")
+            # Most bytes are names and topics, but some are keys and passwords.
+            shown = type(optval).__name__ if option in SECRET_OPTIONS else repr(optval)
+            raise TypeError(f"expected bytes, got: {shown} (option {option_name(option)})")
     elif optval is None and option in _IPC_FILTERS:
         pass  # clears the filter
     elif not isinstance(optval, int):

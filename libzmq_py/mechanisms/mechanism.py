@@ -113,6 +113,8 @@ _MAX_ROUTING_ID: Final = 255
 _MAX_PROPERTIES: Final = 256
 # What a peer says of itself is remembered up to this size (bytes): strangers must not fill memory.
 _KNOWN_SIZE: Final = 256
+# What only a ZAP handler, and we, can know of a peer.
+_NOT_FOR_PEERS: Final = frozenset({"user-id", "peer-address", "__fd"})
 _ZAP_STATUS: Final = {b"300": 300, b"400": 400, b"500": 500}
 
 
@@ -246,7 +248,8 @@ class Mechanism:
         Raises:
             MechanismError: it cannot be read, or its socket type is none of our peers'; with that event value.
         """
-        self.zmtp_properties = self._parse_metadata(data, protocol_error)
+        told = self._parse_metadata(data, protocol_error)
+        self.zmtp_properties = tuple(item for item in told if item[0].lower() not in _NOT_FOR_PEERS)
 
     def _parse_metadata(self, data: bytes, protocol_error: int) -> Sequence[tuple[str, bytes]]:
         options = self.options

@@ -415,6 +415,13 @@ class SocketBase(SocketEndpoints):
         pipe = self._last_in_pipe()
         return None if pipe is None else pipe.metadata
 
+    def last_remote_address(self) -> str:
+        """The host that gave the last message, as its endpoint says; empty over inproc and ipc."""
+        pipe = self._last_in_pipe()
+        pair = None if pipe is None else pipe.endpoint_pair
+        protocol, _, address = (pair.remote if pair is not None else "").partition("://")
+        return "" if protocol == "ipc" else address.rpartition(":")[0].strip("[]")
+
     def last_fd(self) -> int:
         """Descriptor of the connection that gave the last message, -1 if it has none."""
         metadata = self.last_metadata()

@@ -107,6 +107,16 @@ def test_a_default_that_does_not_fit_the_type_is_passed_over(ctx: Context) -> No
     ctx.socket(zmq.SUB).close()
 
 
+@pytest.mark.parametrize("name", ["curve_secretkey", "curve_serverkey", "plain_password"])
+def test_a_default_that_should_protect_is_not_passed_over(ctx: Context, name: str) -> None:
+    """A key that is none would leave the socket open to everybody (pyzmq: does)."""
+    setattr(ctx, name, b"x" * 300)
+    with pytest.raises(zmq.ZMQError, match=name.upper()) as caught:
+        ctx.socket(zmq.PUSH)
+    assert caught.value.errno == zmq.EINVAL
+    assert not ctx._sockets
+
+
 def test_a_default_can_be_deleted(ctx: Context) -> None:
     """After del ctx.linger it is no attribute, and new sockets have libzmq's."""
     ctx.linger = 5

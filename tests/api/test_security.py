@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import types
 import warnings
@@ -13,9 +14,9 @@ import pytest
 
 from libzmq_py.api import security
 from tests.conftest import SocketFactory, bind
-from tests.support.raw_peer import RawPeers, greeting
+from tests.support.raw_peer import RawPeers, greeting, signature
 from tests.support.target import zmq
-from tests.support.waiting import wait_until
+from tests.support.waiting import ms, wait_until
 
 pytestmark = pytest.mark.departs
 
@@ -166,14 +167,46 @@ def test_pickles_of_friends(fresh: None, socket: SocketFactory, raw: RawPeers) -
 
 
 @pytest.mark.parametrize(
+    ("remote", "warned"),
+    [
+        ("tcp://192.0.2.1:5000", True),
+        ("tcp://[2001:db8::1]:5000", True),
+        ("tcp://example.test:5000", True),
+        ("tcp://127.0.0.1:5000", False),
+        ("tcp://[::1]:5000", False),
+        ("tcp://localhost:5000", False),
+        ("ipc://", False),
+    ],
+)
+@pytest.mark.parametrize("hello", [b"\1\0", signature() + b"\1\x08\0\0"], ids=["ZMTP 1.0", "ZMTP 2.0"])
+def test_pickles_of_old_strangers(
+    fresh: None, socket: SocketFactory, raw: RawPeers, hello: bytes, remote: str, warned: bool
+) -> None:
+    """Peers without metadata are known by their address."""
+    pull = socket(zmq.PULL)
+    peer = raw.connect(bind(pull))
+    peer.send(hello)
+    pickled = pickle.dumps(1)
+    peer.send((bytes((len(pickled) + 1, 0)) if hello[0] == 1 else bytes((0, len(pickled)))) + pickled)
+    assert pull.poll(ms(5000))
+    (pipe,) = pull._core._pipes.items
+    pipe.endpoint_pair = pipe.endpoint_pair._replace(remote=remote)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert pull.recv_pyobj() == 1
+    assert [warning.category for warning in caught] == [zmq.SecurityWarning] * warned
+
+
+@pytest.mark.parametrize(
     ("metadata", "options", "warned"),
     [
         ({"Peer-Address": "192.0.2.1"}, {}, True),
         ({"Peer-Address": "2001:db8::1"}, {}, True),
         ({"Peer-Address": "::12:34:56"}, {}, True),
         ({"Peer-Address": "2001:db8::1:2:3"}, {}, True),
-        ({"Peer-Address": "192.0.2.1", "User-Id": "bob"}, {}, False),
-        ({"Peer-Address": "192.0.2.1", "User-Id": ""}, {}, False),
+        ({"Peer-Address": "192.0.2.1", "User-Id": "bob"}, {}, True),
+        ({"Peer-Address": "192.0.2.1", "User-Id": "bob"}, {"plain_server": 1}, False),
+        ({"Peer-Address": "192.0.2.1", "User-Id": ""}, {"curve_server": 1}, False),
         ({"Peer-Address": "127.0.0.2"}, {}, False),
         ({"Peer-Address": "::1"}, {}, False),
         ({"Peer-Address": "::ffff:127.0.0.1"}, {}, False),

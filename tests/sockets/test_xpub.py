@@ -546,6 +546,28 @@ def test_every_part_may_be_a_subscription(socket: MakeSocket, transport: str) ->
     assert xsub.recv() == b"topic"
 
 
+PARTS = {
+    "at the beginning": ([b"\1hi", b"x"], [[b"\1hi"], [b"x"]]),
+    "two": ([b"\1a", b"\1b"], [[b"\1a"], [b"\1b"]]),
+    "in the middle": ([b"u", b"\1w", b"x"], [[b"u", b"\1w"], [b"x"]]),
+    "at the end": ([b"u", b"v", b"\1w"], [[b"u", b"v", b"\1w"]]),
+    "a cancellation nobody has": ([b"\0a", b"z", b"y"], [[b"z", b"y"]]),
+}
+
+
+@inproc_and_tcp
+@pytest.mark.parametrize("name", PARTS)
+def test_a_subscription_ends_a_message(socket: MakeSocket, transport: str, name: str) -> None:
+    """Whatever parts were sent after it, as libzmq gives a notification no MORE."""
+    sent, given = PARTS[name]
+    xpub, xsub = socket(zmq.XPUB), socket(zmq.XSUB)
+    link(xpub, xsub, transport)
+    xsub.send_multipart(sent)
+    xsub.send(b"end")
+    assert [xpub.recv_multipart() for _ in given] == given
+    assert xpub.recv_multipart() == [b"end"]
+
+
 @inproc_and_tcp
 def test_only_the_first_part_may_be_a_subscription(socket: MakeSocket, transport: str) -> None:
     """With ONLY_FIRST_SUBSCRIBE the parts after an ordinary first part are data."""

@@ -64,7 +64,7 @@ class XPub(SocketBase):
             msg = pipe.read()
 
     def _process_upstream(self, msg: Message, pipe: Pipe) -> None:
-        # What the user gets: the frames that are no requests, and the requests that matter, as one message.
+        # What the user gets: frames that are no requests, and the requests that matter, each of which ends a message.
         user_frames: list[Frame] = []
         look = True
         for frame in frames_of(msg):
@@ -75,9 +75,14 @@ class XPub(SocketBase):
                 user_frames.append(frame)
             elif self._process_request(subscribe, topic, pipe):
                 user_frames.append((b"\1" if subscribe else b"\0") + topic)
+                self._give(user_frames, pipe)
+        self._give(user_frames, pipe)
+
+    def _give(self, frames: list[Frame], pipe: Pipe) -> None:
         # A PUB has nobody to give these to; kept, they would only cost memory (GHSA-4p5v-h92w-6wxw).
-        if user_frames and (self._manual or self.options.type != SocketType.PUB):
-            self._pending.append((message_of(tuple(user_frames)), pipe))
+        if frames and (self._manual or self.options.type != SocketType.PUB):
+            self._pending.append((message_of(tuple(frames)), pipe))
+        frames.clear()
 
     def _process_request(self, subscribe: bool, topic: bytes, pipe: Pipe) -> bool:
         """Act on a subscription or its end; True if the user is to be told."""
