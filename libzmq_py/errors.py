@@ -24,7 +24,7 @@ given, contains libzmq's own and names the offending value: "Invalid argument (o
 
 Mirrors: src/err.cpp, src/err.hpp.
 Departs: no zmq_assert or abort: what "cannot happen" raises AssertionError where it is found. The C library's errno
-variable is replaced by a thread-local one, set whenever a ZMQError is built.
+variable is replaced by a thread-local one, set by ``zmq_error``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _last_errno = _LastErrno()
 
 
 def zmq_errno() -> int:
-    """Return the errno of the last ZMQError built in this thread, 0 if there was none. (``zmq_errno``)"""
+    """Return the errno of the last call that failed in this thread, 0 if none did. (``zmq_errno``)"""
     return _last_errno.value
 
 
@@ -91,7 +91,6 @@ class ZMQError(ZMQBaseError):
             errno = zmq_errno()
         if isinstance(errno, int):
             self.errno = errno
-            _last_errno.value = int(errno)
             self.strerror = strerror(errno) if msg is None else msg
         else:
             self.strerror = str(errno) if msg is None else msg
@@ -131,7 +130,7 @@ class InterruptedSystemCall(ZMQError, InterruptedError):
         super().__init__(EINTR)
 
     def __str__(self) -> str:
-        return f"{self.strerror}: the call should have been retried; please report this to libzmq_py."
+        return f"{self.strerror} (by a signal that sigmask lets through)"
 
 
 class ZMQBindError(ZMQBaseError):
@@ -190,12 +189,13 @@ _CLASS_OF: dict[int, type[Again | ContextTerminated | InterruptedSystemCall]] = 
 
 
 def zmq_error(errno: int, msg: str | None = None) -> ZMQError:
-    """Build, for the caller to raise, the exception that belongs to an error number.
+    """Build, for the caller to raise, the exception that belongs to an error number, and let ``zmq_errno`` tell it.
 
     Args:
         errno: The error number.
         msg: The text, for the errors that have no class of their own; None takes ``strerror(errno)``.
     """
+    _last_errno.value = int(errno)
     own_class = _CLASS_OF.get(errno)
     return own_class() if own_class is not None else ZMQError(errno, msg)
 

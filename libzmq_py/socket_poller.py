@@ -7,7 +7,8 @@ in between. `SocketPoller` has no set of descriptors that it would have to build
 
 *Signals.* Python runs a signal's handler between two of its instructions and then goes on with the wait. With a mask of
 signals (`zmq_ppoll`) the wait is to end instead, whenever after the mask was put on the signal comes: Python's own
-handler, which runs at once, writes to a wake-up descriptor that is one of those waited for.
+handler, which runs at once, writes the number to a wake-up descriptor that is one of those waited for. It also does so
+for a signal that the mask blocks here and that another thread takes; such numbers do not end the wait.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ import socket as system_socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 from libzmq_py.constants import Errno
-from libzmq_py.errors import Again, strerror, zmq_error
+from libzmq_py.errors import strerror, zmq_error
 from libzmq_py.sockets.commands import PollWait
 from libzmq_py.sockets.socket_base import SocketBase
 
@@ -41,8 +42,9 @@ Item = tuple[SocketBase | int, int]
 def zmq_ppoll(items: Sequence[Item], timeout: int, sigmask: Iterable[int]) -> list[tuple[int, int]]:
     """As `zmq_poll`, with these signals blocked during the wait, and only these (zmq_ppoll).
 
-    A signal that is handled meanwhile, one that was waiting to be unblocked included, ends the wait when its handler
-    has run. In a thread other than the main one, where Python handles no signals, it does not.
+    Another signal that comes meanwhile, or was waiting to be unblocked, ends the wait when its handler has run; a
+    blocked one never does, though its handler runs during the wait if a thread that does not block it takes it. In a
+    thread other than the main one, where Python handles no signals, none ends the wait.
 
     Raises:
         ZMQError: as `zmq_poll`; EINTR, a signal was handled; ENOTSUP, the system has no masks.
@@ -51,15 +53,25 @@ def zmq_ppoll(items: Sequence[Item], timeout: int, sigmask: Iterable[int]) -> li
 
     if not hasattr(signal, "pthread_sigmask"):
         raise zmq_error(Errno.ENOTSUP, f"{strerror(Errno.ENOTSUP)} (signal masks on this system)")
-    with _alarm_bell() as bell:
+    blocked = frozenset(sigmask)
+    with _alarm_bell() as bell, _masked(blocked):
         if bell is None:
-            with _masked(sigmask):
-                return zmq_poll(items, timeout)
-        with _masked(sigmask):
-            ready = zmq_poll([*items, (bell.fileno(), POLLIN)], timeout)
-        if ready and ready[-1][0] == len(items):
-            raise zmq_error(errno.EINTR)
-        return ready
+            return zmq_poll(items, timeout)
+        deadline = time.monotonic() + timeout / 1000
+        remaining = timeout
+        while True:
+            ready = zmq_poll([*items, (bell.fileno(), POLLIN)], remaining)
+            rang = bool(ready) and ready[-1][0] == len(items)
+            if rang:
+                if not blocked.issuperset(bell.numbers()):
+                    raise zmq_error(errno.EINTR)
+                del ready[-1]
+            if ready or not rang or timeout == 0:
+                return ready
+            if timeout > 0:
+                remaining = _remaining(deadline)
+                if remaining <= 0:
+                    return []
 
 
 @contextmanager
@@ -75,9 +87,32 @@ def _masked(sigmask: Iterable[int]) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+class _AlarmBell:
+    """The wake-up descriptor during a wait, on loan from whoever had it (asyncio, say), who is told what it is told."""
+
+    def __init__(self, reader: system_socket.socket) -> None:
+        self._reader = reader
+        self.owner = -1
+
+    def fileno(self) -> int:
+        """Can be read once a signal was handled."""
+        return self._reader.fileno()
+
+    def numbers(self) -> bytes:
+        """The signals that have come since the last call, passed on to the owner."""
+        try:
+            numbers = self._reader.recv(4096)
+        except BlockingIOError:
+            return b""
+        if self.owner >= 0:
+            with suppress(OSError):  # nobody may be left to tell
+                os.write(self.owner, numbers)
+        return numbers
+
+
 @contextmanager
-def _alarm_bell() -> Iterator[system_socket.socket | None]:
-    """A socket that can be read once a signal was handled; None in threads that handle none."""
+def _alarm_bell() -> Iterator[_AlarmBell | None]:
+    """A bell that rings when a signal was handled; None in threads that handle none."""
     import signal
 
     if threading.current_thread() is not threading.main_thread():
@@ -86,24 +121,20 @@ def _alarm_bell() -> Iterator[system_socket.socket | None]:
     reader, writer = system_socket.socketpair()
     reader.setblocking(False)
     writer.setblocking(False)
-    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    bell = _AlarmBell(reader)
+    bell.owner = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     try:
-        yield reader
+        yield bell
     finally:
-        signal.set_wakeup_fd(before)
-        _pass_on(reader, before)
+        signal.set_wakeup_fd(bell.owner)
+        bell.numbers()
         reader.close()
         writer.close()
 
 
-def _pass_on(reader: system_socket.socket, fd: int) -> None:
-    """Tell whoever had the wake-up descriptor (asyncio, say) which signals came in the meantime."""
-    try:
-        numbers = reader.recv(4096)
-        if fd >= 0:
-            os.write(fd, numbers)
-    except OSError:
-        pass  # none came, or nobody is left to tell
+def _remaining(deadline: float) -> int:
+    """Whole milliseconds, rounded up."""
+    return int((deadline - time.monotonic()) * 1000 + 0.999)
 
 
 def zmq_poll(items: Sequence[Item], timeout: int) -> list[tuple[int, int]]:
@@ -135,7 +166,7 @@ def zmq_poll(items: Sequence[Item], timeout: int) -> list[tuple[int, int]]:
         if ready:
             return ready
         if timeout > 0:
-            remaining = int((deadline - time.monotonic()) * 1000 + 0.999)
+            remaining = _remaining(deadline)
             if remaining <= 0:
                 return []
 
@@ -253,7 +284,7 @@ class SocketPoller:
         targets: list[Item] = [(item.fd if item.socket is None else item.socket, item.events) for item in items]
         ready = zmq_poll(targets, timeout)[:n_events]
         if not ready:
-            raise Again
+            raise zmq_error(Errno.EAGAIN)
         return [_event(items[index], events) for index, events in ready]
 
     @property

@@ -16,13 +16,17 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable
 from errno import EFAULT, EINVAL
-from typing import Any
+from typing import Any, Final
 
 from libzmq_py.clock import now_ms
 from libzmq_py.errors import strerror, zmq_error
 
 #: Called with the timer's id and the ``arg`` given to ``add``.
 TimerHandler = Callable[[int, Any], object]
+
+
+#: Milliseconds. In C a longer one (a size_t) would wrap when it is added to the time.
+_LONGEST: Final = 2**63 - 1
 
 
 class _Timer:
@@ -61,7 +65,8 @@ class Timers:
             The id of the timer, from 1 on.
 
         Raises:
-            ZMQError: EFAULT if there is nothing to call, EINVAL if the interval is negative.
+            ZMQError: EFAULT if there is nothing to call, EINVAL if the interval is negative, or 2**63 and more.
+            TypeError: The interval is no int.
 
         zmq_timers_add.
         """
@@ -89,7 +94,8 @@ class Timers:
         """Change the interval, in milliseconds; the timer is due that long from now.
 
         Raises:
-            ZMQError: EINVAL if there is no such timer or the interval is negative.
+            ZMQError: EINVAL if there is no such timer, or the interval is negative, or 2**63 and more.
+            TypeError: The interval is no int.
 
         zmq_timers_set_interval.
         """
@@ -153,5 +159,7 @@ class Timers:
 
 
 def _check_interval(interval: int) -> None:
-    if interval < 0:
+    if not isinstance(interval, int):
+        raise TypeError(f"timer interval must be an int (milliseconds), got: {interval!r}")
+    if not 0 <= interval <= _LONGEST:
         raise zmq_error(EINVAL, f"{strerror(EINVAL)} (timer interval {interval} ms)")

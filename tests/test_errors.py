@@ -116,7 +116,7 @@ def test_zmq_error_takes_a_text() -> None:
 
 
 def test_zmq_errno_is_the_last_one_of_the_thread() -> None:
-    """Building an error sets zmq_errno, in this thread alone; without an errno an error takes it."""
+    """A failure sets zmq_errno, in this thread alone; an error without a number takes it. A user's error sets none."""
     seen: list[int] = []
 
     def elsewhere() -> None:
@@ -132,6 +132,10 @@ def test_zmq_errno_is_the_last_one_of_the_thread() -> None:
     assert zmq_errno() == errno.EINVAL
     assert ZMQError().errno == errno.EINVAL
     Again()
+    ZMQError(errno.EPERM)
+    pickle.loads(pickle.dumps(ZMQError(errno.EPERM)))
+    assert zmq_errno() == errno.EINVAL
+    zmq_error(errno.EAGAIN)
     assert zmq_errno() == errno.EAGAIN
 
 

@@ -173,6 +173,31 @@ def test_handlers_may_change_the_timers(now: Clock) -> None:
     assert timers.timeout() == 500
 
 
+@pytest.mark.parametrize("interval", [float("nan"), 1.5, 2.0, "5", None, b"5"])
+def test_an_interval_is_an_int(interval: Any) -> None:
+    """Anything else is a TypeError that names it, and changes nothing."""
+    timers = Timers()
+    with pytest.raises(TypeError, match=repr(interval)):
+        timers.add(interval, Calls())
+    one = timers.add(10**6, Calls())
+    assert one == 1
+    with pytest.raises(TypeError, match=repr(interval)):
+        timers.set_interval(one, interval)
+    assert timers.timeout() > 10**5
+
+
+@pytest.mark.parametrize("interval", [-1, 2**63, 2**64])
+def test_an_interval_is_a_time(interval: int) -> None:
+    """EINVAL below 0, and from where it would wrap in C."""
+    timers = Timers()
+    one = timers.add(2**63 - 1, Calls())
+    for call in (lambda: timers.add(interval, Calls()), lambda: timers.set_interval(one, interval)):
+        with pytest.raises(ZMQError, match=f"interval {interval} ms") as caught:
+            call()
+        assert caught.value.errno == errno.EINVAL
+    assert timers.timeout() > 2**62
+
+
 def test_interval_zero_runs_once_per_execute(now: Clock) -> None:
     timers, calls = Timers(), Calls()
     timers.add(0, calls)

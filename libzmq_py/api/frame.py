@@ -142,8 +142,19 @@ else:
         __hash__ = object.__hash__
         __str__ = object.__str__
         # None: Python answers that frames cannot do it.
-        __iter__ = __contains__ = __reversed__ = __setitem__ = __delitem__ = None
-        __add__ = __iadd__ = __mul__ = __imul__ = __rmul__ = __mod__ = __rmod__ = None
+        __iter__ = __contains__ = __reversed__ = None
+
+        # For these it would try to call the None.
+        def _cannot(self, other: object) -> Any:
+            return NotImplemented
+
+        __add__ = __iadd__ = __mul__ = __imul__ = __rmul__ = __mod__ = __rmod__ = _cannot
+
+        def __setitem__(self, key: object, value: object) -> None:
+            raise TypeError(f"{type(self).__name__!r} object does not support item assignment")
+
+        def __delitem__(self, key: object) -> None:
+            raise TypeError(f"{type(self).__name__!r} object does not support item deletion")
 
     class _Hidden:
         """In the place of a method of bytearray: there is no such attribute."""
@@ -152,7 +163,7 @@ else:
             self._name = name
 
         def __get__(self, instance: object, owner: type | None = None) -> NoReturn:
-            raise AttributeError(f"Frame has no such option: {self._name.upper()}")
+            raise AttributeError(f"'Frame' object has no attribute {self._name!r} (its content has: frame.bytes)")
 
     for _name in vars(bytearray):
         if not _name.startswith("_"):
@@ -386,7 +397,8 @@ class Frame(_Content):
 
         Raises:
             ZMQError: EINVAL, another option, routing id 0, or a group of more than 255 bytes.
-            TypeError, OverflowError: The value is of the wrong kind, or no unsigned 32 bit number.
+            TypeError: The option or the value is of the wrong kind.
+            OverflowError: The routing id is no unsigned 32 bit number.
         """
         if option == "routing_id":
             if not isinstance(value, int):
@@ -405,6 +417,9 @@ class Frame(_Content):
                 raise zmq_error(EINVAL, f"{strerror(EINVAL)} (group of {len(group)} bytes, {limit})")
             self._group = group.decode()
         else:
+            for given in (option, value):
+                if not isinstance(given, int):
+                    raise TypeError(f"an integer is required, got: {given!r}")
             raise self._unknown(option)
 
     @overload

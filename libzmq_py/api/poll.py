@@ -9,7 +9,7 @@ Departs: no retries after a signal, which Python's own waits see to. A closed so
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from libzmq_py.api.live import DeadSocket, SocketHandle
 from libzmq_py.constants import POLLERR, POLLIN, POLLOUT
@@ -22,6 +22,9 @@ from libzmq_py.timers import TimerHandler, Timers
 if TYPE_CHECKING:
     from libzmq_py.sockets.socket_base import SocketBase
 
+#: As ``int()`` of an int or flags; of anything else, digits too, it is a TypeError.
+plain_int: Final = int.__index__
+
 
 def zmq_poll(
     sockets: Sequence[tuple[Any, int]], timeout: int = -1, sigmask: Iterable[int] | None = None
@@ -32,8 +35,8 @@ def zmq_poll(
         sockets: Pairs of a Socket, a file descriptor, or an object with ``fileno()``, and the events to wait for
             (POLLIN, POLLOUT, POLLERR, POLLPRI). With none at all the answer is [] at once.
         timeout: Milliseconds; negative waits for ever, 0 only looks.
-        sigmask: Block these signals, and no others, during the wait; then a signal that is handled ends it. None leaves
-            the mask alone, and goes on waiting when a signal was handled.
+        sigmask: Block these signals, and no others, during the wait; then any other signal that is handled ends it.
+            None leaves the mask alone, and goes on waiting when a signal was handled.
 
     Returns:
         Pairs of what was given, an object with ``fileno()`` as its number, and the events that have happened.
@@ -42,7 +45,7 @@ def zmq_poll(
         ZMQError: ENOTSOCK, a socket is closed; ETERM; with ``sigmask`` EINTR (InterruptedSystemCall), and ENOTSUP
             where the system has no masks.
         ValueError: ``fileno()`` fails.
-        TypeError: An item is nothing to wait for.
+        TypeError: An item is nothing to wait for, or its events are no number.
 
     zmq_poll, zmq_ppoll.
     """
@@ -53,10 +56,25 @@ def zmq_poll(
     for item, events in sockets:
         target = _target(item)
         names.append(target if isinstance(target, int) else item)
-        items.append((target, int(events)))
+        try:
+            wanted = plain_int(events)
+        except TypeError:
+            wanted = event_mask(events)
+        items.append((target, wanted))
     timeout = max(timeout, -1)
     ready = core_poll(items, timeout) if sigmask is None else core_ppoll(items, timeout, sigmask)
     return [(names[index], revents) for index, revents in ready]
+
+
+def event_mask(events: Any) -> int:
+    """Events to wait for, as a plain int; fractions are dropped, as in pyzmq.
+
+    Raises:
+        TypeError: They are no number.
+    """
+    if not hasattr(events, "__int__") and not hasattr(events, "__index__"):
+        raise TypeError(f"an integer is required for events, got: {events!r}")
+    return int(events)
 
 
 def _target(item: Any) -> SocketBase | int:
@@ -144,7 +162,11 @@ class Poller:
             # Hot path: most loops have one socket.
             socket, wanted = sockets[0]
             if isinstance(socket, SocketHandle):
-                events = socket._core.poll(int(wanted), milliseconds)  # the flags' own arithmetic is slow
+                try:
+                    wanted = plain_int(wanted)  # the flags' own arithmetic is slow
+                except TypeError:
+                    wanted = event_mask(wanted)
+                events = socket._core.poll(wanted, milliseconds)
                 return [(socket, events)] if events else []
         return zmq_poll(sockets, milliseconds)
 

@@ -28,7 +28,7 @@ from warnings import warn
 from libzmq_py.api.attrsettr import option_attributes
 from libzmq_py.api.frame import package_setting, require_draft
 from libzmq_py.api.live import CLOSED, SOCKETS, cast_int_addr
-from libzmq_py.api.poll import Poller
+from libzmq_py.api.poll import Poller, event_mask, plain_int
 from libzmq_py.api.socket_endpoints import EndpointMethods
 from libzmq_py.api.socket_formats import FormatMethods
 from libzmq_py.api.socket_messages import MessageMethods
@@ -242,6 +242,7 @@ class Socket(
 
         Raises:
             ZMQError: ENOTSUP, the socket is closed; ETERM.
+            TypeError: ``flags`` or ``timeout`` is no number.
         """
         if self._core is CLOSED:
             raise zmq_error(Errno.ENOTSUP, f"{strerror(Errno.ENOTSUP)} (poll of {self!r})")
@@ -252,7 +253,11 @@ class Socket(
             return events.get(self, 0)
         if not flags:
             return 0
-        return self._core.poll(int(flags), -1 if timeout is None or timeout < 0 else int(timeout))
+        try:
+            events_wanted = plain_int(flags)
+        except TypeError:
+            events_wanted = event_mask(flags)
+        return self._core.poll(events_wanted, -1 if timeout is None or timeout < 0 else int(timeout))
 
     def peer_state(self, routing_id: bytes) -> int:
         """Tell what can be done with one peer (ROUTER and REP).

@@ -363,7 +363,7 @@ class MessageMethods(SocketHandle):
         Raises:
             ValueError: ``nbytes`` is negative, or more than ``buffer`` holds.
             BufferError: The buffer is read-only or not contiguous.
-            TypeError: There is no buffer.
+            TypeError: There is no buffer, or ``nbytes`` is no int.
             ZMQError: As ``recv``.
 
         zmq_recv.
@@ -381,16 +381,19 @@ def writable_view(buffer: Buffer, nbytes: int) -> memoryview:
     Raises:
         ValueError: ``nbytes`` is negative, or more than ``buffer`` holds.
         BufferError: The buffer is read-only or not contiguous.
-        TypeError: There is no buffer.
+        TypeError: There is no buffer, or ``nbytes`` is no int.
     """
     view = byte_view(buffer)
     if view.readonly:
         raise BufferError(f"memoryview: underlying buffer is not writable ({type(buffer).__name__})")
-    if nbytes < 0:
-        raise ValueError(f"{nbytes=} must be non-negative")
-    if nbytes > len(view):
-        raise ValueError(f"{nbytes=} too big for memoryview of {len(view)}B")
-    return view[:nbytes] if nbytes else view
+    try:
+        if nbytes < 0:
+            raise ValueError(f"{nbytes=} must be non-negative")
+        if nbytes > len(view):
+            raise ValueError(f"{nbytes=} too big for memoryview of {len(view)}B")
+        return view[:nbytes] if nbytes else view
+    except TypeError as error:
+        raise TypeError(f"an integer is required, got: {nbytes=}") from error
 
 
 def store_frame(item: CoreFrame, view: memoryview) -> int:

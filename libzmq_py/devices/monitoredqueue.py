@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from libzmq_py.api.poll import Poller
+from libzmq_py.api.poll import Poller, core_of
 from libzmq_py.api.socket import Socket
 from libzmq_py.constants import DONTWAIT, POLLIN, ROUTER
 from libzmq_py.errors import Again
@@ -38,8 +38,14 @@ def monitored_queue(
 
     Raises:
         ContextTerminated: How it ends.
-        ZMQError: As ``Socket.recv_multipart`` and ``Socket.send_multipart``.
+        TypeError: One is no Socket, or a prefix is no bytes.
+        ZMQError: ENOTSOCK, a socket is closed; as ``Socket.recv_multipart`` and ``Socket.send_multipart``.
     """
+    for socket in (in_socket, out_socket, mon_socket):
+        core_of(socket)
+    for name, prefix in (("in_prefix", in_prefix), ("out_prefix", out_prefix)):
+        if not isinstance(prefix, bytes):
+            raise TypeError(f"{name} must be bytes, got: {prefix!r}")
     swap = in_socket.type == ROUTER and out_socket.type == ROUTER
     poller = Poller()
     poller.register(in_socket, POLLIN)

@@ -9,8 +9,8 @@
 ``python -m libzmq_py.log tcp://127.0.0.1:12345`` shows them.
 
 No libzmq twin: pyzmq's log/handlers.py.
-Departs: the methods of TopicLogger log at their own level (in pyzmq 27 all log as CRITICAL), and records of levels
-without a format of their own are shown as they are rather than dropped.
+Departs: the methods of TopicLogger log at their own level (in pyzmq 27 all log as CRITICAL), records of levels without
+a format of their own are shown as they are rather than dropped; a root topic that is no text is reported by logging.
 """
 
 from __future__ import annotations
@@ -106,12 +106,12 @@ class PUBHandler(logging.Handler):
             topic = ""
         try:
             body = self.format(record).encode()
+            topic = ".".join(part for part in (self.root_topic, record.levelname, topic) if part)
         except Exception:  # noqa: BLE001
-            # The arguments do not fit the message, say: logging has its own way to tell.
+            # The arguments do not fit the message, or the root topic is no text: logging has its own way to tell.
             self.handleError(record)
             return
-        parts = [part for part in (self.root_topic, record.levelname, topic) if part]
-        self.socket.send_multipart([".".join(parts).encode("utf8", "replace"), body])
+        self.socket.send_multipart([topic.encode("utf8", "replace"), body])
 
 
 class TopicLogger(logging.Logger):

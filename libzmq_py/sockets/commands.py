@@ -14,6 +14,7 @@ Threads: the caller's, one at a time, until `close`; then the reaper's. `tid` st
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Mapping
 from threading import Condition, RLock, get_ident
@@ -26,7 +27,7 @@ from libzmq_py.core.mailbox import Mailbox
 from libzmq_py.core.object import ACTIVATE_READ
 from libzmq_py.core.pipe import Pipe
 from libzmq_py.core.signaler import Signaler, bell_lost
-from libzmq_py.errors import ZMQError, zmq_error
+from libzmq_py.errors import zmq_error
 from libzmq_py.logger import Logger
 from libzmq_py.sockets.runs import SocketRuns
 
@@ -78,7 +79,7 @@ class PollWait:
         try:
             self.bell = Signaler()
         except OSError as error:
-            raise ZMQError(error.errno) from error
+            raise zmq_error(error.errno or errno.EMFILE) from error
         self.outer = outer
         self.fd = self.bell.fd
 

@@ -164,7 +164,7 @@ class SocketMonitoring(SocketCommands):
             if self._monitor.version != 2 or not self._monitor.events & 0x10000:
                 raise zmq_error(errno.EINVAL, "Invalid argument (no monitor for PIPES_STATS)")
             if not len(self._pipes):
-                raise Again
+                raise zmq_error(Errno.EAGAIN)
             for pipe in list(self._pipes.items):
                 pipe.send_stats_to_peer(self)
 

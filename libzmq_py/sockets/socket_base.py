@@ -221,12 +221,12 @@ class SocketBase(SocketEndpoints):
     def _message_lost(self, flags: int) -> None:
         """The pipe died in the middle of the message. libzmq: a blocking send drops the rest without a word."""
         if index(flags) & _DONTWAIT or self.options.sndtimeo == 0:
-            raise Again
+            raise zmq_error(Errno.EAGAIN)
 
     def _send_wait(self, msg: Any, flags: int) -> None:
         timeout = self.options.sndtimeo
         if index(flags) & _DONTWAIT or timeout == 0:
-            raise Again
+            raise zmq_error(Errno.EAGAIN)
         more = bool(index(flags) & _SNDMORE)
         deadline = time.monotonic() + timeout / 1000
         while True:
@@ -357,7 +357,7 @@ class SocketBase(SocketEndpoints):
         if index(flags) & _DONTWAIT or timeout == 0:
             if self.mailbox.inputs:
                 self.mailbox.give_back_inputs()
-            raise Again
+            raise zmq_error(Errno.EAGAIN)
         start = time.monotonic()
         deadline = start + timeout / 1000
         while True:
@@ -624,5 +624,5 @@ def _remaining_ms(deadline: float) -> int:
     """
     remaining = int((deadline - time.monotonic()) * 1000 + 0.999)
     if remaining <= 0:
-        raise Again
+        raise zmq_error(Errno.EAGAIN)
     return remaining

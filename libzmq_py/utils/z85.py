@@ -23,8 +23,9 @@ def encode(rawbytes: _RawBytes) -> bytes:
 
     Raises:
         ValueError: The length is no multiple of 4.
+        TypeError: It is neither bytes nor another buffer.
     """
-    return z85.encode(bytes(rawbytes))
+    return z85.encode(bytes(memoryview(rawbytes)))
 
 
 def decode(z85bytes: str | _RawBytes) -> bytes:
@@ -32,9 +33,10 @@ def decode(z85bytes: str | _RawBytes) -> bytes:
 
     Raises:
         ValueError: It is no Z85.
+        TypeError: It is no text, such as None.
     """
     if isinstance(z85bytes, str):
         if not z85bytes.isascii():
             raise ValueError("string argument should contain only ASCII characters")
         z85bytes = z85bytes.encode("ascii")
-    return z85.decode(bytes(z85bytes)) if z85bytes else b""
+    return z85.decode(bytes(z85bytes)) if len(z85bytes) else b""

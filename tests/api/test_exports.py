@@ -158,6 +158,26 @@ print(sorted((set(unwanted) - before) & set(sys.modules)))
 
 
 @pytest.mark.departs
+def test_importing_the_package_asks_for_nothing_that_few_need() -> None:
+    """Not even whether it is there: gevent, asyncio, ctypes, cryptography, nacl."""
+    script = """
+import sys
+asked = set()
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        asked.add(name.partition(".")[0])
+few = {"gevent", "asyncio", "ctypes", "cryptography", "nacl"}
+before = few & set(sys.modules)  # of whoever measures this process
+sys.meta_path.insert(0, Watch())
+import libzmq_py
+assert "libzmq_py" in asked
+print(sorted(((asked | set(sys.modules)) & few) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.departs
 def test_py_typed_is_there() -> None:
     """The package says that it is typed."""
     assert (importlib.resources.files("libzmq_py") / "py.typed").is_file()

@@ -3,7 +3,12 @@
 
 import array
 import copy
+import json
+import operator
 import pickle
+import re
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -214,6 +219,13 @@ def test_plain_options_cannot_be_set() -> None:
         zmq.Frame(b"x").set(zmq.MORE, 1)
 
 
+@pytest.mark.parametrize(("option", "value"), [("x", 1), (b"routing_id", 1), (None, 1), (zmq.MORE, "y")])
+def test_options_are_numbers(option: Any, value: Any) -> None:
+    """Of the names set() knows those two, and values of other options are numbers."""
+    with pytest.raises(TypeError, match="an integer is required"):
+        zmq.Frame(b"x").set(option, value)
+
+
 @pytest.mark.parametrize(("value", "error"), [("x", TypeError), (2**40, OverflowError), (-1, OverflowError)])
 def test_a_routing_id_is_an_unsigned_number(value: Any, error: type[Exception]) -> None:
     """Other values are refused."""
@@ -230,6 +242,46 @@ def test_draft_properties_need_drafts() -> None:
         _ = frame.group
     with pytest.raises(RuntimeError, match="CLIENT-SERVER"):
         frame.routing_id = 1
+
+
+# -- what a frame is not
+
+
+@pytest.mark.parametrize(
+    ("sign", "operation", "other"),
+    [
+        ("+", operator.add, b"x"),
+        ("*", operator.mul, 2),
+        ("*", lambda frame, n: n * frame, 2),
+        ("%", operator.mod, 1),
+        ("%", lambda frame, n: n % frame, 1),
+        ("+=", operator.iadd, b"x"),
+        ("*=", operator.imul, 2),
+        ("+", lambda frame, other: frame + other, [1]),
+    ],
+)
+def test_frames_have_no_operators(sign: str, operation: Callable[[Any, Any], Any], other: object) -> None:
+    """The TypeError is Python's own, in all its versions."""
+    with pytest.raises(TypeError, match=rf"unsupported operand type\(s\) for {re.escape(sign)}: .*'Frame'"):
+        operation(zmq.Frame(b"ab"), other)
+
+
+def test_items_of_a_frame_cannot_be_set() -> None:
+    """Nor deleted."""
+    frame = zmq.Frame(b"ab")
+    with pytest.raises(TypeError, match=r"'Frame' object does not support item assignment"):
+        frame[0] = 1
+    with pytest.raises(TypeError, match=r"'Frame' object does(n't| not) support item deletion"):
+        del frame[0]
+    assert frame.bytes == b"ab"
+
+
+@pytest.mark.departs
+def test_a_frame_is_no_json() -> None:
+    """The error says what to do. (Before Python 3.12 a frame is a bytearray to json, hence an AttributeError.)"""
+    wanted = (TypeError, "not Frame") if sys.version_info >= (3, 12) else (AttributeError, r"'Frame'.*frame\.bytes")
+    with pytest.raises(wanted[0], match=wanted[1]):
+        json.loads(zmq.Frame(b"1"))
 
 
 # -- what pyzmq cannot

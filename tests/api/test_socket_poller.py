@@ -225,8 +225,9 @@ def test_a_signal_ends_a_wait_with_a_mask(socket: Any, handled: list[int]) -> No
     """EINTR, after the handler has run; without a mask the wait goes on."""
     sock = socket(zmq.PULL)
     timer = kill_soon(signal.SIGUSR1)
-    with pytest.raises(zmq.error.InterruptedSystemCall):
+    with pytest.raises(zmq.error.InterruptedSystemCall) as caught:
         zmq.zmq_poll([(sock, IN)], ms(5000), sigmask=())
+    assert str(caught.value) == "Interrupted system call (by a signal that sigmask lets through)"
     assert handled == [signal.SIGUSR1]
     timer.join()
     timer = kill_soon(signal.SIGUSR1)
@@ -265,6 +266,43 @@ def test_signals_in_the_mask_wait(pair: MakePair, handled: list[int]) -> None:
     right.send(b"x")
     assert zmq.zmq_poll([(left, IN)], ms(5000), {signal.SIGUSR2}) == [(left, IN)]
     assert zmq.zmq_poll([], 0, {signal.SIGUSR2}) == []
+
+
+def take(number: int) -> None:
+    """Let the calling thread take a signal."""
+    signal.pthread_kill(threading.get_ident(), number)
+
+
+@needs_masks
+def test_a_signal_in_the_mask_that_another_thread_takes(pair: MakePair, handled: list[int]) -> None:
+    """Its handler runs, whoever watches for it is told, and the wait goes on for the rest of its time."""
+    left, right = pair()
+    near, far = system_socket.socketpair()
+    near.setblocking(False)
+    before = signal.set_wakeup_fd(near.fileno(), warn_on_full_buffer=False)
+    try:
+        timer = threading.Timer(seconds(0.05), take, (signal.SIGUSR1,))
+        timer.start()
+        watch = Stopwatch()
+        assert zmq.zmq_poll([(left, IN)], ms(200), {signal.SIGUSR1}) == []
+        assert watch.elapsed >= seconds(0.2) and handled == [signal.SIGUSR1]
+        assert far.recv(10) == bytes([signal.SIGUSR1])
+        timer.join()
+        actions = [(take, signal.SIGUSR1), (right.send, b"x")]
+        timer = threading.Timer(seconds(0.05), lambda: [act(argument) for act, argument in actions])
+        timer.start()
+        assert zmq.zmq_poll([(left, IN)], -1, {signal.SIGUSR1}) == [(left, IN)]
+        timer.join()
+        left.recv()
+        timer = threading.Timer(seconds(0.05), lambda: [take(n) for n in (signal.SIGUSR1, signal.SIGUSR2)])
+        timer.start()
+        with pytest.raises(zmq.error.InterruptedSystemCall):
+            zmq.zmq_poll([(left, IN)], -1, {signal.SIGUSR1})
+        timer.join()
+    finally:
+        signal.set_wakeup_fd(before)
+        near.close()
+        far.close()
 
 
 @needs_masks

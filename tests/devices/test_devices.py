@@ -110,6 +110,29 @@ def test_a_monitored_queue_says_which_way(socket: Any) -> None:
         assert front.recv_multipart() == [b"c"] and monitor.recv_multipart() == [b"from", b"c"]
 
 
+@pytest.mark.parametrize("bad", ["in", None, 5, bytearray(b"in")])
+def test_a_monitored_queue_takes_bytes_for_prefixes(socket: Any, bad: Any) -> None:
+    """What is no bytes is refused at once, before a message is moved."""
+    client, front, back, monitor = (socket(zmq.PAIR) for _ in range(4))
+    front.bind(f"inproc://prefix-{id(front)}")
+    client.connect(front.last_endpoint)
+    client.send(b"x")
+    for prefixes in ((bad, b"out"), (b"in", bad)):
+        with pytest.raises(TypeError, match="prefix"):
+            devices.monitored_queue(front, back, monitor, *prefixes)
+    assert front.recv() == b"x"
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("bad", [1, "x", None])
+def test_a_monitored_queue_takes_sockets(socket: Any, place: int, bad: Any) -> None:
+    """Anything else is refused at once, descriptors too."""
+    sockets: list[Any] = [socket(zmq.PAIR) for _ in range(3)]
+    sockets[place] = bad
+    with pytest.raises(TypeError, match=r"[sS]ocket"):
+        devices.monitored_queue(*sockets)
+
+
 def test_a_monitored_queue_between_routers(socket: Any) -> None:
     """The first two frames change places: to whom, then from whom."""
     device = devices.ThreadMonitoredQueue(zmq.ROUTER, zmq.ROUTER, zmq.PUSH)

@@ -68,6 +68,20 @@ def test_topic_and_text(publish: Publish) -> None:
     assert sub.recv_multipart()[0] == b"bytes.ERROR"
 
 
+@pytest.mark.departs
+def test_a_root_topic_that_is_no_text(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application does not notice; logging is told. (pyzmq 27: TypeError into whoever logs.)"""
+    logger, handler, sub = publish()
+    told: list[Any] = []
+    monkeypatch.setattr(handler, "handleError", lambda record: told.append((record.msg, sys.exc_info()[0])))
+    handler.setRootTopic(3)
+    logger.info("text")
+    assert told == [("text", TypeError)]
+    handler.setRootTopic("root")
+    logger.info("next")
+    assert sub.recv_multipart() == [b"root.INFO", b"next\n"]
+
+
 def test_the_record_stays_as_it_is(publish: Publish) -> None:
     """Other handlers see the whole message, topic included; a message may be any object."""
     logger, _, sub = publish()

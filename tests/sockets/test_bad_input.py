@@ -6,12 +6,14 @@ as well, and once (marked `departs`) for the text, which in libzmq_py also names
 """
 
 import errno
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import TARGET
 from tests.sockets.helpers import MakeSocket, Sock, bind, is_quiet, link, raises_errno
 from tests.support.target import zmq
 
@@ -558,8 +560,10 @@ def test_what_the_converters_cannot_convert(pair: tuple[Sock, Sock]) -> None:
         (1, 0, TypeError),
         (bytearray(4), -1, ValueError),
         (bytearray(4), 5, ValueError),
+        (bytearray(4), "x", TypeError),
+        (bytearray(4), None, TypeError),
     ],
-    ids=["read-only", "gaps", "text", "number", "negative", "too many"],
+    ids=["read-only", "gaps", "text", "number", "negative", "too many", "no number", "none"],
 )
 def test_recv_into_needs_a_fitting_buffer(
     pair: tuple[Sock, Sock], buffer: Any, nbytes: int, error: type[Exception]
@@ -570,6 +574,14 @@ def test_recv_into_needs_a_fitting_buffer(
     with pytest.raises(error):
         right.recv_into(buffer, nbytes=nbytes)
     assert right.recv() == b"x"
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("nbytes", ["x", b"1", [], 1.0])
+def test_recv_into_names_what_is_no_size(pair: tuple[Sock, Sock], nbytes: Any) -> None:
+    """The text has the value. (pyzmq takes 1.0 for 1.)"""
+    with pytest.raises(TypeError, match=re.escape(f"an integer is required, got: nbytes={nbytes!r}")):
+        pair[0].recv_into(bytearray(4), nbytes=nbytes)
 
 
 def test_a_frame_that_is_not_tracked_cannot_be_tracked_by_send(pair: tuple[Sock, Sock]) -> None:
@@ -787,6 +799,61 @@ def test_a_terminated_context_makes_no_sockets() -> None:
     assert context.closed
 
 
+# --- what pyzmq's own build of libzmq takes --------------------------------------------------------------------------
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("endpoint", ["tipc://{5560,0,0}", "tipc://{5560,0}@0.0.0", "tipc://<*>"])
+def test_there_is_no_tipc(socket: MakeSocket, endpoint: str) -> None:
+    """has() says so, and both calls do."""
+    sock = socket(zmq.PULL)
+    assert zmq.has("tipc") is False
+    for call in (sock.bind, sock.connect):
+        with pytest.raises(zmq.ZMQError, match="tipc") as caught:
+            call(endpoint)
+        assert caught.value.errno == zmq.EPROTONOSUPPORT
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("name", "SERVER CLIENT RADIO DISH GATHER SCATTER DGRAM PEER CHANNEL".split())
+def test_draft_types_cannot_be_made(name: str) -> None:
+    """EINVAL that names the type, as in a libzmq without drafts, which zmq.has("draft") says this is."""
+    assert zmq.has("draft") is False
+    with zmq.Context() as ctx, pytest.raises(zmq.ZMQError, match=name) as caught:
+        ctx.socket(getattr(zmq, name))
+    assert caught.value.errno == zmq.EINVAL
+
+
+FLOATS: dict[str, Callable[[Sock], object]] = {
+    "recv flags": lambda sock: sock.recv(1.0),
+    "send flags": lambda sock: sock.send(b"x", 1.0),
+    "recv_into": lambda sock: sock.recv_into(bytearray(4), nbytes=1.0, flags=zmq.DONTWAIT),
+    "option": lambda sock: sock.get(27.0),
+    "context": lambda _sock: zmq.Context(2.0),
+    "type": lambda sock: sock.context.socket(7.0),
+}
+
+
+@pytest.mark.departs
+@pytest.mark.parametrize("call", FLOATS.values(), ids=list(FLOATS))
+def test_floats_are_no_integers(pair: tuple[Sock, Sock], call: Callable[[Sock], object]) -> None:
+    """TypeError, as for the values of options; pyzmq drops the fraction."""
+    with pytest.raises(TypeError, match="integer"):
+        call(pair[0])
+
+
+@pytest.mark.departs
+def test_a_nul_in_an_inproc_name_counts(socket: MakeSocket) -> None:
+    """It ends the string in C only: two names that differ behind it are two."""
+    left, right, other = socket(zmq.PAIR), socket(zmq.PAIR), socket(zmq.PAIR)
+    left.bind("inproc://nul\0left")
+    assert left.last_endpoint == b"inproc://nul\0left"
+    right.bind("inproc://nul\0right")
+    other.connect("inproc://nul\0right")
+    other.send(b"x")
+    assert right.recv() == b"x" and is_quiet(left)
+
+
 # --- polling, proxies, monitors, the rest ----------------------------------------------------------------------------
 
 
@@ -812,6 +879,33 @@ def test_what_was_not_registered_cannot_be_unregistered(socket: MakeSocket) -> N
     """KeyError."""
     with pytest.raises(KeyError):
         zmq.Poller().unregister(socket(zmq.PAIR))
+
+
+@pytest.mark.parametrize("events", ["x", "5", b"1"])
+def test_poll_events_are_a_number(socket: MakeSocket, events: Any) -> None:
+    """TypeError for anything else, text of digits too; libzmq_py names it."""
+    one, two, poller = socket(zmq.PAIR), socket(zmq.PAIR), zmq.Poller()
+    text = re.escape(repr(events)) if TARGET == "libzmq_py" else "integer"
+    for sock in (one, two):
+        poller.register(sock, events)
+        with pytest.raises(TypeError, match=text):
+            poller.poll(0)
+    with pytest.raises(TypeError, match=text):
+        one.poll(0, events)
+    for items in ([(one, events)], [(one, zmq.POLLIN), (two, events)]):
+        with pytest.raises(TypeError, match=text):
+            zmq.zmq_poll(items, 0)
+
+
+@pytest.mark.parametrize("events", [1, True, zmq.POLLIN, zmq.POLLIN | zmq.POLLOUT, 1.0])
+def test_poll_events_are_any_number(pair: tuple[Sock, Sock], events: Any) -> None:
+    """Kinds of int, and, as in pyzmq, floats."""
+    left, right = pair
+    right.send(b"x")
+    poller = zmq.Poller()
+    poller.register(left, events)
+    assert poller.poll(1000) == zmq.zmq_poll([(left, events)], 1000) == [(left, int(events))]
+    assert left.poll(1000, events) == int(events)
 
 
 @pytest.mark.parametrize("timeout", ["1", []])

@@ -50,6 +50,17 @@ def test_z85_of_the_wrong_length(text: Any) -> None:
         utils("z85").encode(b"12345")
 
 
+@pytest.mark.parametrize("wrong", [None, 0, 5, 20])
+def test_z85_of_what_is_no_text(wrong: Any) -> None:
+    """Numbers and None are TypeErrors, a str has no bytes to encode."""
+    for call in (utils("z85").decode, utils("z85").encode):
+        with pytest.raises(TypeError):
+            call(wrong)
+    for data in ("abcd", [1, 2, 3, 4]):
+        with pytest.raises(TypeError, match="bytes-like"):
+            utils("z85").encode(data)
+
+
 @pytest.mark.departs
 def test_z85_of_the_wrong_digits() -> None:
     """A character that is no digit, and five digits that exceed four bytes, are ValueErrors too."""
