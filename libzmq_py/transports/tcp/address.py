@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 NAME: Final = "tcp"
 PORT_MAX: Final = 65535
-# Where the system makes a socket that does not block, that is a call less. Plain numbers, as an enum's `|` is slow.
-_NONBLOCK: Final = int(getattr(socket, "SOCK_NONBLOCK", 0))
-_STREAM: Final = int(socket.SOCK_STREAM) | _NONBLOCK
 
 # All that connect looks at: which characters there are, and that a digit comes after the last colon.
 _DIGITS: Final = frozenset("0123456789")
@@ -166,16 +163,15 @@ def tcp_open_socket(
     """
     resolved = TcpAddress.resolve(address, local, options.ipv6)
     try:
-        sock = socket.socket(resolved.address.family, _STREAM, socket.IPPROTO_TCP)
+        sock = socket.socket(resolved.address.family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError as error:
         is_ipv6 = resolved.address.family == socket.AF_INET6
         if not (fallback_to_ipv4 and is_ipv6 and error.errno == errno.EAFNOSUPPORT and options.ipv6):
             raise
         resolved = TcpAddress.resolve(address, local, False)
-        sock = socket.socket(socket.AF_INET, _STREAM, socket.IPPROTO_TCP)
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if not _NONBLOCK:
-            ip.unblock_socket(sock)
+        ip.unblock_socket(sock)  # not by SOCK_NONBLOCK, of which gevent's sockets take no notice
         _tune_unconnected(sock, resolved.address.family, options)
     except OSError:
         sock.close()
