@@ -232,11 +232,7 @@ class BodyDecoder(V2Decoder):
         return data[count:]
 
     def _add_to_body(self, data: bytes, out: list[Body]) -> bytes:
-        try:
-            body, data = self.collector.add(data)
-        except DecodeError as error:
-            self.error = error
-            return b""
+        body, data = self._add_to_large(data)
         if body is not None:
             out.append(body)
         return data

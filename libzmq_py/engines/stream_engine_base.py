@@ -46,7 +46,7 @@ _OUT_BATCH_MSGS: Final = 512
 # Batches in a row before other descriptors of the thread have their turn.
 _OUT_BATCHES: Final = 8
 # A batch of frames below this average size is joined, above it gathered by sendmsg.
-_JOIN_BELOW: Final = 4096
+JOIN_BELOW: Final = 4096
 _MAX_GATHER: Final = 512
 _WRITE: Final = selectors.EVENT_WRITE
 # What the socket module makes of an IPv4 address: host and port.
@@ -512,7 +512,7 @@ class StreamEngineBase(IOObject):
         out = encoder.encode(msgs)
         if len(out) > 1:
             size = sum(map(len, out))
-            if size < _JOIN_BELOW * len(out):
+            if size < JOIN_BELOW * len(out):
                 out = [b"".join(out)]
         else:
             size = len(out[0])

@@ -43,6 +43,7 @@ from libzmq_py.engines.stream_engine_base import (
     HEARTBEAT_TIMEOUT_TIMER,
     HEARTBEAT_TTL_TIMER,
     INTERRUPTED_TIMER,
+    JOIN_BELOW,
     LENT_TIMER,
     MIN_READ,
     StreamEngineBase,
@@ -88,8 +89,6 @@ _TOO_LARGE: Final = "a handshake that does not end"
 _REFUSED_IVL: Final = 1000
 # RFC 26: the key of a cookie lives for a minute at most.
 _COOKIE_IVL: Final = 60_000
-# Bytes up to which it is quicker to copy than to have the kernel gather.
-_SMALL: Final = 4096
 _SUBSCRIBE: Final = b"\x09SUBSCRIBE"
 _CANCEL: Final = b"\x06CANCEL"
 _PUBLISHERS: Final = frozenset({SocketType.PUB, SocketType.XPUB})
@@ -495,7 +494,7 @@ class ZmtpEngine(StreamEngineBase):
         if msgs:
             self._encode(msgs)
             self._out = (*last, *self._out)
-            if sum(map(len, self._out)) < _SMALL:
+            if sum(map(len, self._out)) < JOIN_BELOW:
                 self._out = (b"".join(self._out),)
 
     def _make_metadata(self, mechanism: Mechanism) -> Metadata:
